@@ -1,0 +1,41 @@
+# Every target sets up what it needs. A fresh clone needs nothing but make and Python 3.11 or later.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## Start the server on http://127.0.0.1:3003 (SEMANTEST_BIND changes that).
+	@$(BIN)/semantest-server run
+
+test: $(VENV)/.installed-for-tests ## Run all tests; ARGS="tests/unit -x" runs some.
+	@scripts/chromium $(BIN)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-for-tests ## Format the code and sort the imports.
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+# The stamps are written last, so that what was interrupted is done again. The second waits for the first, so that
+# two pips never work in one environment.
+$(VENV)/.installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed
+	@$(INSTALL) '.[test,check]'
+	@touch $@
