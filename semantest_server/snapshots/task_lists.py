@@ -1,0 +1,243 @@
+"""Tasks: one, a page of them, a comic's panels in order, and their history."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from semantest_server.clock import clock
+from semantest_server.errors import NotFound
+from semantest_server.models import Event, Task, TaskStatus, Worker
+from semantest_server.policy import Policy
+from semantest_server.snapshots.lapses import lapsed_tasks, not_lapsed, status_now
+
+
+@dataclass(frozen=True)
+class TaskSnapshot:
+    """A task as clients see it; absent values are None."""
+
+    id: int
+    batch_id: int
+    number: int
+    status: TaskStatus
+    prompt: str
+    style: str | None
+    attempt: int
+    receipt: str | None
+    worker: str | None
+    leased_until: datetime | None
+    attempts_left: int
+    available_at: datetime | None
+    progress: int | None
+    image_url: str | None
+    download_path: str | None
+    message: str | None
+    correlation_id: str | None
+    output_path: str
+    download_folder: str
+    domain: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks to list; what is empty or None does not matter."""
+
+    statuses: frozenset[TaskStatus] = frozenset()
+    comic_id: int | None = None
+    worker: str | None = None
+
+
+TaskCursor = tuple[datetime, int]  # updated_at and id of the last task of the page before
+
+
+def task(session: Session, policy: Policy, task_id: int) -> TaskSnapshot:
+    """One task. Raises `NotFound`."""
+    found = tasks_by_id(session, policy, [task_id])
+    if not found:
+        raise NotFound(f"There is no task {task_id}.")
+    return found[task_id]
+
+
+def tasks_by_id(session: Session, policy: Policy, task_ids: Iterable[int]) -> dict[int, TaskSnapshot]:
+    """The tasks of these ids, those that there are."""
+    now = clock.now(session)
+    statement = _with_comic(select(Task).where(Task.id.in_(sorted(task_ids))))
+    return {row.id: _task(policy, row, now) for row in session.scalars(statement)}
+
+
+def find_task(session: Session, name: str) -> int:
+    """The id of the task that a task id, a receipt or a correlationId names. Raises `NotFound`."""
+    head, dot, attempt = name.partition(".")
+    if head.isascii() and head.isdigit() and (not dot or (attempt.isascii() and attempt.isdigit())):
+        named = and_(Task.id == _id(head), Task.attempt >= _id(attempt or "0"))
+        if dot and not _id(attempt):
+            named = Task.id < 0
+    else:
+        named = Task.correlation_id == name
+    found = session.scalar(select(Task.id).where(named).order_by(Task.id.desc()).limit(1))
+    if found is None:
+        raise NotFound(f"There is no task {name[:100]!r}.")
+    return found
+
+
+def tasks(
+    session: Session,
+    policy: Policy,
+    wanted: TaskFilter | None = None,
+    limit: int = 50,
+    after: TaskCursor | None = None,
+) -> tuple[list[TaskSnapshot], TaskCursor | None]:
+    """A page of tasks, last changed first, and the cursor of the next page.
+
+    Each status is read from its own index in order, and the lapsed ones apart, since they are stored as what they
+    no longer are; the ordered lists are then merged.
+    """
+    wanted = wanted or TaskFilter()
+    now = clock.now(session)
+    rows = islice(merge(*_ordered(session, policy, wanted, now, limit + 1, after), key=_recency), limit + 1)
+    found = [_task(policy, row, now) for row in rows]
+    following = (found[limit - 1].updated_at, found[limit - 1].id) if len(found) > limit else None
+    return found[:limit], following
+
+
+def panels(
+    session: Session,
+    policy: Policy,
+    comic_id: int,
+    after: int = 0,
+    limit: int = 100,
+    statuses: frozenset[TaskStatus] = frozenset(),
+) -> tuple[list[TaskSnapshot], int | None]:
+    """A page of a comic's tasks by panel number, and the number to ask `after` for the next page."""
+    now = clock.now(session)
+    statement = select(Task).where(Task.comic_id == comic_id, Task.number > after)
+    if statuses:
+        lapsed = [row.id for row in lapsed_tasks(session, now, [comic_id]) if status_now(policy, row, now) in statuses]
+        stored = and_(Task.status.in_(sorted(statuses)), not_lapsed(now))
+        statement = statement.where(or_(stored, Task.id.in_(lapsed)))
+    rows = session.scalars(_with_comic(statement.order_by(Task.number).limit(limit + 1)))
+    found = [_task(policy, row, now) for row in rows]
+    following = found[limit - 1].number if len(found) > limit else None
+    return found[:limit], following
+
+
+def waiting(session: Session, policy: Policy, limit: int) -> list[TaskSnapshot]:
+    """Some of the tasks that wait for a worker, for a person who looks where only workers poll."""
+    found, _ = tasks(session, policy, TaskFilter(statuses=frozenset({TaskStatus.QUEUED})), limit)
+    return found
+
+
+def statuses_of(session: Session, policy: Policy, names: Sequence[str]) -> list[str]:
+    """The status of the newest task of each correlationId or id, `unknown` where there is none."""
+    return [_status_of(session, policy, name) for name in names]
+
+
+def events(session: Session, task_id: int, limit: int = 100, after: int = 0) -> tuple[list[Event], int | None]:
+    """A page of a task's history, oldest first, and the event id to ask `after` for the next page."""
+    statement = (
+        select(Event)
+        .where(Event.task_id == task_id, Event.id > after)
+        .order_by(Event.id)
+        .limit(limit + 1)
+        .options(joinedload(Event.worker))
+    )
+    found = list(session.scalars(statement))
+    following = found[limit - 1].id if len(found) > limit else None
+    return found[:limit], following
+
+
+def _status_of(session: Session, policy: Policy, name: str) -> str:
+    by_correlation = select(Task.id).where(Task.correlation_id == name).order_by(Task.id.desc()).limit(1)
+    task_id = session.scalar(by_correlation)
+    try:
+        return task(session, policy, task_id or find_task(session, name)).status.value
+    except NotFound:
+        return "unknown"
+
+
+def _task(policy: Policy, row: Task, now: datetime) -> TaskSnapshot:
+    status = status_now(policy, row, now)
+    has_lapsed = status is not row.status
+    return TaskSnapshot(
+        id=row.id,
+        batch_id=row.comic_id,
+        number=row.number,
+        status=status,
+        prompt=row.prompt,
+        style=row.style or row.comic.style,
+        attempt=row.attempt,
+        receipt=row.receipt,
+        worker=row.worker.name if row.worker and status is not TaskStatus.QUEUED else None,
+        leased_until=None if has_lapsed else row.leased_until,
+        attempts_left=policy.attempts_left(row.attempts_used),
+        available_at=row.available_at,
+        progress=row.progress,
+        image_url=row.image_url,
+        download_path=row.download_path,
+        message=row.message,
+        correlation_id=row.correlation_id,
+        output_path=row.output_path,
+        download_folder=row.download_folder,
+        domain=row.comic.domain,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _ordered(
+    session: Session,
+    policy: Policy,
+    wanted: TaskFilter,
+    now: datetime,
+    limit: int,
+    after: TaskCursor | None,
+) -> Iterator[Iterable[Task]]:
+    """The lists that make up a page, each last changed first."""
+    every = _with_comic(select(Task)).order_by(Task.updated_at.desc(), Task.id.desc())
+    base = every.limit(limit)
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.comic_id is not None:
+        conditions.append(Task.comic_id == wanted.comic_id)
+    if wanted.worker is not None:
+        named = select(Worker.id).where(Worker.name == wanted.worker)
+        conditions.append(Task.worker_id.in_(session.scalars(named).all()))
+    if after is not None:
+        conditions.append(tuple_(Task.updated_at, Task.id) < tuple_(*after))
+    if not wanted.statuses and wanted.worker is None:
+        yield session.scalars(base.where(*conditions))
+        return
+    for status in sorted(wanted.statuses or TaskStatus):
+        yield session.scalars(base.where(Task.status == status, not_lapsed(now), *conditions))
+    lapsed = session.scalars(every.where(Task.leased_until <= now, *conditions))
+    yield [row for row in lapsed if _is_wanted(wanted, status_now(policy, row, now))]
+
+
+def _is_wanted(wanted: TaskFilter, status: TaskStatus) -> bool:
+    if wanted.worker is not None and status is TaskStatus.QUEUED:
+        return False
+    return not wanted.statuses or status in wanted.statuses
+
+
+def _recency(row: Task) -> tuple[float, int]:
+    return -row.updated_at.timestamp(), -row.id
+
+
+def _with_comic(statement: Select[Task]) -> Select[Task]:
+    return (
+        statement.outerjoin(Task.comic)  # outer, so that no planner begins with the comics
+        .outerjoin(Task.worker)
+        .options(contains_eager(Task.comic), contains_eager(Task.worker))
+        .execution_options(populate_existing=True)
+    )
+
+
+def _id(digits: str) -> int:
+    """A number that fits an id column; larger ones belong to nothing."""
+    number = int(digits[:20])
+    return number if number < 2**63 else 0

@@ -1,0 +1,137 @@
+"""The commands `queue` and `status`, and what every command says when something is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask.testing import FlaskCliRunner
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from semantest_server.cli import main
+from semantest_server.models import Comic, Priority, Task, Worker
+
+from ..conftest import START
+
+
+def queue(runner: FlaskCliRunner, file: Path | str, *options: str, stdin: str | None = None) -> Result:
+    """Run `semantest-server queue`."""
+    return runner.invoke(main, ["queue", str(file), *options], input=stdin)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Prompts as a person writes them."""
+    path = tmp_path / "cave-of-echoes.txt"
+    path.write_text("# Chapter 1\nHero enters cave\n\n  Monster appears  \n# the end\n")
+    return path
+
+
+def test_queue_makes_a_panel_of_each_line(runner: FlaskCliRunner, session: Session, file: Path) -> None:
+    result = queue(runner, file)
+    assert result.exit_code == 0, result.output
+    tasks = session.scalars(select(Task).order_by(Task.number)).all()
+    assert [(task.number, task.prompt) for task in tasks] == [(1, "Hero enters cave"), (2, "Monster appears")]
+
+
+def test_queue_tells_the_comic_and_its_page(runner: FlaskCliRunner, session: Session, file: Path) -> None:
+    result = queue(runner, file)
+    comic = session.scalars(select(Comic)).one()
+    page = f"http://127.0.0.1:3003/admin/comics/{comic.id}"
+    assert result.stdout == f"Queued comic {comic.id}, cave-of-echoes, with 2 panels: {page}\n"
+
+
+def test_queue_takes_every_option(runner: FlaskCliRunner, session: Session, file: Path) -> None:
+    options = ["--title", "Echoes", "--style", "noir", "--priority", "high", "--parallel", "3"]
+    result = queue(runner, file, *options, "--domain", "draw.example", "--download-folder", "cave/one")
+    assert result.exit_code == 0, result.output
+    comic = session.scalars(select(Comic)).one()
+    assert (comic.title, comic.style, comic.parallel) == ("Echoes", "noir", 3)
+    assert (comic.priority, comic.domain, comic.download_folder) == (Priority.HIGH, "draw.example", "cave/one")
+
+
+def test_queue_reads_standard_input(runner: FlaskCliRunner, session: Session) -> None:
+    result = queue(runner, "-", stdin="Hero enters cave\n")
+    assert result.exit_code == 0, result.output
+    assert session.scalars(select(Comic)).one().title == "Untitled"
+
+
+def test_queue_names_the_line_that_is_wrong_and_queues_nothing(
+    runner: FlaskCliRunner, session: Session, file: Path
+) -> None:
+    file.write_text(f"# long ones\nfine\n\n{'x' * 4001}\n{'y' * 4001}\n")
+    result = queue(runner, file)
+    assert result.exit_code == 1
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [f"{file}:4", f"{file}:5"]
+    assert session.scalars(select(Comic)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--parallel", "0"),
+        ("--parallel", "101"),
+        ("--title", "x" * 201),
+        ("--style", "x" * 501),
+        ("--domain", "no site"),
+        ("--download-folder", "../up"),
+    ],
+)
+def test_queue_names_the_option_that_is_wrong_and_queues_nothing(
+    runner: FlaskCliRunner, session: Session, file: Path, option: str, value: str
+) -> None:
+    result = queue(runner, file, option, value)
+    assert result.exit_code == 1, result.output
+    assert result.stderr.startswith(f"{option}: ")
+    assert session.scalars(select(Comic)).all() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n\n", b"\xff\xfe\x00x"])
+def test_queue_says_what_is_wrong_with_a_file_without_prompts(
+    runner: FlaskCliRunner, session: Session, file: Path, content: bytes
+) -> None:
+    file.write_bytes(content)
+    result = queue(runner, file)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{file}: ")
+    assert session.scalars(select(Comic)).all() == []
+
+
+def test_queue_refuses_a_file_that_is_not_there(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    result = queue(runner, tmp_path / "missing.txt")
+    assert result.exit_code == 2
+    assert "No such file" in result.stderr
+
+
+def test_status_shows_comics_and_workers(runner: FlaskCliRunner, session: Session, file: Path, clock: Any) -> None:
+    queue(runner, file, "--title", "Cave of Echoes")
+    session.add(Worker(name="studio", named=True, created_at=START, seen_at=START))
+    session.commit()
+    clock.advance(125)
+    result = runner.invoke(main, ["status"])
+    assert result.exit_code == 0, result.output
+    comic, worker = (line.split() for line in result.stdout.splitlines() if "Cave" in line or "studio" in line)
+    assert comic == ["1", "Cave", "of", "Echoes", "active", "0/2", "0", "0"]
+    assert worker == ["studio", "2", "minutes", "ago", "0"]
+
+
+def test_status_says_what_holds_a_comic_back(runner: FlaskCliRunner, file: Path) -> None:
+    queue(runner, file)
+    assert "no extension is polling" in runner.invoke(main, ["status"]).stdout
+
+
+def test_status_of_an_empty_queue(runner: FlaskCliRunner) -> None:
+    result = runner.invoke(main, ["status"])
+    assert result.stdout == "No comic is queued.\n\nNo extension has polled yet.\n"
+
+
+@pytest.mark.parametrize("command", [["status"], ["db", "upgrade"], ["db", "current"]])
+def test_a_database_that_cannot_be_used_is_one_line(
+    runner: FlaskCliRunner, session: Session, command: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with session.begin():
+        session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    result = runner.invoke(main, command)
+    assert result.exit_code == 1
+    assert "newer version of Semantest server" in result.stderr + caplog.text
