@@ -1,0 +1,28 @@
+"""Semantest server: the queue that browser extensions poll for panels to draw."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+from flask_migrate import Migrate
+
+from semantest_server import admin, api, config, guard
+from semantest_server.database import db
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Make the application: config, then database, blueprints, commands.
+
+    `overrides` are settings by their full names; they win over the environment and `instance/config.py`.
+    """
+    app = Flask(__name__, instance_path=config.instance_path(overrides), instance_relative_config=True)
+    config.load(app, overrides)
+    cast(DefaultJSONProvider, app.json).sort_keys = False
+    db.init_app(app)
+    Migrate(app, db, directory=config.MIGRATIONS)
+    app.extensions["semantest"] = config.semantest(app)
+    guard.init_app(app)
+    api.init_app(app, error_page=admin.render_error)
+    admin.init_app(app)
+    return app

@@ -1,0 +1,104 @@
+"""The dialect of the 2.x extension, served by the same engine."""
+
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from semantest_server import snapshots
+from semantest_server.api.asking import claims_nothing, idempotency_key, policy, poller, settings
+from semantest_server.api.blueprint import Blueprint
+from semantest_server.api.schemas.incoming import EventRequestSchema, TaskStatusSchema
+from semantest_server.api.schemas.outgoing import TaskSchema
+from semantest_server.api.tasks import PANELS, after_poll, hand_out
+from semantest_server.clock import clock
+from semantest_server.database import db, write_transaction
+from semantest_server.queue.drafts import PictureDraft
+from semantest_server.queue.hand_outs import HandOut, Panel, Poll
+from semantest_server.queue.report import give_back_held, note_failure_of_other_tab, report
+from semantest_server.queue.statuses import Report, ReportStatus
+from semantest_server.queue.submit import submit_picture
+
+extension_v2 = Blueprint("extension_v2", __name__, description="The dialect of the 2.x extension.")
+
+MOST_ASKED = 1_000
+
+
+@extension_v2.route("/pending-tasks")
+@extension_v2.response(200, description="At most one task: this client cannot keep two drawings apart.")
+def pending_tasks() -> Response:
+    """Claim one panel to draw."""
+    if claims_nothing():
+        waiting = snapshots.waiting(db.session(), policy(), PANELS)
+        response = jsonify({"tasks": TaskSchema(many=True).dump(waiting)})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+    poll = Poll(poller=poller(), limit=1, one_at_a_time=True)
+    hand_outs = hand_out(poll)
+    tasks = [_task(one, panel) for one in hand_outs for panel in one.panels]
+    return after_poll(jsonify({"tasks": tasks}), poll, bool(tasks))
+
+
+@extension_v2.route("/task-status", methods=["POST"])
+@extension_v2.arguments(TaskStatusSchema)
+@extension_v2.response(200, description="Every well-formed report is received.")
+def task_status(update: dict[str, Any]) -> Any:
+    """Report about the panel in flight; without a `taskId`, an error gives back the one that is held."""
+    target = update.pop("target", None)
+    one = Report(target=target or "", **update)
+    with write_transaction(db.session()) as session:
+        if target is None:
+            if one.status is ReportStatus.ERROR:
+                give_back_held(session, policy(), poller(), one)
+        elif not note_failure_of_other_tab(session, policy(), one):
+            report(session, policy(), poller(), [one])
+    return {"received": True}
+
+
+@extension_v2.route("/events", methods=["POST"])
+@extension_v2.arguments(EventRequestSchema)
+@extension_v2.response(200, description="The picture is queued; ask about it by this correlationId.")
+def create_event(draft: PictureDraft) -> Any:
+    """Queue one picture."""
+    with write_transaction(db.session()) as session:
+        queued = submit_picture(session, policy(), draft, settings().site_defaults, idempotency_key())
+        name = queued.task.correlation_id or str(queued.task.id)
+    return {"status": "accepted", "correlationId": name}
+
+
+@extension_v2.route("/status/batch")
+@extension_v2.response(200, description="The status of the newest picture of each correlationId.")
+def batch_status() -> Any:
+    """Show the status of pictures, by the correlationIds of their submitter."""
+    values = ",".join(request.args.getlist("correlationIds")).split(",")
+    names = list(dict.fromkeys(value.strip() for value in values if value.strip()))[:MOST_ASKED]
+    statuses = snapshots.statuses_of(db.session(), policy(), names)
+    pairs = zip(names, statuses, strict=True)
+    return {"requests": [{"correlationId": name, "status": status} for name, status in pairs]}
+
+
+@extension_v2.route("/health")
+@extension_v2.response(200, description="The server and its database answer.")
+def health() -> Any:
+    """Show whether the server works, how much waits and how many extensions poll."""
+    found = snapshots.health(db.session(), policy())
+    return {
+        "status": "healthy",
+        "pendingTasks": found.pending_tasks,
+        "extensionsConnected": found.workers_connected,
+    }
+
+
+def _task(one: HandOut, panel: Panel) -> dict[str, Any]:
+    return {
+        "id": panel.receipt,
+        "type": "ImageGenerationRequestedEvent",
+        "correlationId": panel.receipt,
+        "payload": {
+            "prompt": panel.prompt,
+            "correlationId": panel.receipt,
+            "domain": one.comic.domain,
+            "outputPath": panel.output_path,
+            "downloadFolder": panel.download_folder,
+        },
+        "timestamp": clock.now(db.session()).isoformat().replace("+00:00", "Z"),
+    }

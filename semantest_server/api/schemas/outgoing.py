@@ -1,0 +1,156 @@
+"""What goes out."""
+
+from marshmallow import Schema, fields
+
+from semantest_server.api.schemas.fields import UtcTime, id_field
+from semantest_server.models import (
+    ComicStatus,
+    EventType,
+    Priority,
+    TaskStatus,
+)
+from semantest_server.queue.statuses import Directive
+
+
+class TaskSchema(Schema):
+    """A task as it goes out."""
+
+    id = id_field()
+    batch_id = id_field(data_key="batchId")
+    number = fields.Integer()
+    status = fields.Enum(TaskStatus, by_value=True)
+    prompt = fields.String()
+    style = fields.String(allow_none=True)
+    attempt = fields.Integer()
+    receipt = fields.String(allow_none=True, metadata={"example": "341.2"})
+    worker = fields.String(allow_none=True)
+    leased_until = UtcTime(data_key="leasedUntil", allow_none=True)
+    attempts_left = fields.Integer(data_key="attemptsLeft")
+    available_at = UtcTime(data_key="availableAt", allow_none=True)
+    progress = fields.Integer(allow_none=True)
+    image_url = fields.String(data_key="imageUrl", allow_none=True)
+    download_path = fields.String(data_key="downloadPath", allow_none=True)
+    message = fields.String(allow_none=True)
+    correlation_id = fields.String(data_key="correlationId", allow_none=True)
+    output_path = fields.String(data_key="outputPath")
+    download_folder = fields.String(data_key="downloadFolder")
+    domain = fields.String()
+    created_at = UtcTime(data_key="createdAt")
+    updated_at = UtcTime(data_key="updatedAt")
+
+
+class ReportedTaskSchema(TaskSchema):
+    """A task after a report, with what the worker should do now."""
+
+    directive = fields.Enum(Directive, by_value=True)
+
+
+class TasksSchema(Schema):
+    """A page of tasks, last changed first."""
+
+    tasks = fields.List(fields.Nested(TaskSchema))
+    next = fields.String(allow_none=True)
+
+
+class EventSchema(Schema):
+    """A line of history as it goes out."""
+
+    id = id_field()
+    at = UtcTime()
+    type = fields.Enum(EventType, by_value=True)
+    task_id = id_field(data_key="taskId")
+    comic_id = id_field(data_key="batchId")
+    attempt = fields.Integer(allow_none=True)
+    worker = fields.Function(lambda event: event.worker.name if event.worker else None)
+    leased_until = UtcTime(data_key="leasedUntil", allow_none=True)
+    message = fields.String(allow_none=True)
+    details = fields.Dict(allow_none=True)
+
+
+class EventsSchema(Schema):
+    """A page of history, oldest first."""
+
+    events = fields.List(fields.Nested(EventSchema))
+    next = fields.String(allow_none=True)
+
+
+class BlockedSchema(Schema):
+    """Why nothing of a comic is handed out."""
+
+    reason = fields.String()
+    domain = fields.String(allow_none=True)
+    until = UtcTime(allow_none=True)
+
+
+class ProgressSchema(Schema):
+    """How far a comic is."""
+
+    total = fields.Integer()
+    queued = fields.Integer()
+    running = fields.Integer()
+    completed = fields.Integer()
+    failed = fields.Integer()
+    cancelled = fields.Integer()
+    current = fields.String(allow_none=True)
+    eta = fields.String(allow_none=True)
+    eta_seconds = fields.Integer(data_key="etaSeconds", allow_none=True)
+    blocked = fields.Nested(BlockedSchema, allow_none=True)
+
+
+class ComicSchema(Schema):
+    """A comic as it goes out."""
+
+    id = id_field(attribute="comic.id")
+    title = fields.String(attribute="comic.title")
+    status = fields.Enum(ComicStatus, by_value=True)
+    style = fields.String(attribute="comic.style", allow_none=True)
+    priority = fields.Function(lambda snapshot: Priority(snapshot.comic.priority).name.lower())
+    parallel = fields.Integer(attribute="comic.parallel")
+    domain = fields.String(attribute="comic.domain")
+    download_folder = fields.String(attribute="comic.download_folder", data_key="downloadFolder")
+    created_at = UtcTime(attribute="comic.created_at", data_key="createdAt")
+    updated_at = UtcTime(attribute="comic.updated_at", data_key="updatedAt")
+    progress = fields.Nested(ProgressSchema)
+
+
+class ComicsSchema(Schema):
+    """A page of comics, newest first."""
+
+    comics = fields.List(fields.Nested(ComicSchema))
+    next = fields.String(allow_none=True)
+
+
+class HandedPanelSchema(Schema):
+    """One panel of a hand-out; its id is the receipt."""
+
+    receipt = fields.String(data_key="id", metadata={"example": "341.1"})
+    number = fields.Integer()
+    prompt = fields.String()
+    output_path = fields.String(data_key="outputPath")
+    download_folder = fields.String(data_key="downloadFolder")
+
+
+class OptionsSchema(Schema):
+    """What holds for every panel of a hand-out."""
+
+    style = fields.String(allow_none=True)
+    parallel = fields.Integer()
+    domain = fields.String()
+
+
+class PayloadSchema(Schema):
+    """What is to be drawn."""
+
+    batch_id = id_field(data_key="batchId", attribute="comic.id")
+    title = fields.String(attribute="comic.title")
+    panels = fields.List(fields.Nested(HandedPanelSchema))
+    options = fields.Nested(OptionsSchema, attribute="comic")
+
+
+class HandOutSchema(Schema):
+    """What one poll gave one worker of one comic."""
+
+    id = fields.String(metadata={"example": "h-7f3c-12"})
+    type = fields.Constant("bulkImageGeneration")
+    leased_until = UtcTime(data_key="leasedUntil")
+    payload = fields.Function(lambda hand_out: PayloadSchema().dump(hand_out))

@@ -1,0 +1,293 @@
+"""The poll, reports, and snapshots of tasks."""
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Response, jsonify, request
+from marshmallow import ValidationError
+
+from semantest_server import snapshots
+from semantest_server.api.asking import (
+    claims_nothing,
+    idempotency_key,
+    policy,
+    poller,
+    settings,
+)
+from semantest_server.api.blueprint import Blueprint
+from semantest_server.api.parsing import read_json
+from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
+from semantest_server.api.schemas.incoming import (
+    MOST_REPORTS,
+    NewTaskSchema,
+    PageSchema,
+    ReportSchema,
+    TargetedReportSchema,
+    TaskPageSchema,
+    report_of,
+)
+from semantest_server.api.schemas.outgoing import (
+    EventsSchema,
+    HandOutSchema,
+    ReportedTaskSchema,
+    TaskSchema,
+    TasksSchema,
+)
+from semantest_server.database import db, revision, write_transaction
+from semantest_server.errors import FieldError, Invalid, StaleReport
+from semantest_server.models import TaskStatus
+from semantest_server.queue.claim import claim, is_idle
+from semantest_server.queue.drafts import PictureDraft
+from semantest_server.queue.hand_outs import HandOut, Poll
+from semantest_server.queue.leases import Receipt
+from semantest_server.queue.report import report
+from semantest_server.queue.statuses import Outcome, Report
+from semantest_server.queue.submit import submit_picture
+from semantest_server.queue.workers import find_worker
+
+MOST_POLLED = 50
+PANELS = 10
+
+tasks = Blueprint("tasks", __name__, description="The poll, reports, and snapshots of tasks.")
+
+_hand_outs = HandOutSchema(many=True)
+_task = TaskSchema()
+_reported = ReportedTaskSchema()
+
+
+@tasks.route("/tasks/pending")
+@tasks.response(200, HandOutSchema(many=True))
+def pending() -> Response:
+    """Claim panels to draw: a list of hand-outs, empty when there is nothing; `Retry-After` says when to ask again."""
+    if claims_nothing():
+        return _unstored(jsonify(_task.dump(_waiting(), many=True)))
+    poll = _poll()
+    hand_outs = hand_out(poll)
+    return after_poll(jsonify(_hand_outs.dump(hand_outs)), poll, bool(hand_outs))
+
+
+@tasks.route("/tasks")
+@tasks.arguments(TaskPageSchema, location="query")
+@tasks.response(200, TasksSchema)
+def list_tasks(page: dict[str, Any]) -> Any:
+    """Show tasks, last changed first; an `ETag` makes an unchanged snapshot a 304."""
+    session = db.session()
+    etag = _etag(f"{revision(session)} {snapshots.lapsed_since(session)} {request.query_string!r}")
+    if request.if_none_match.contains(etag):
+        response = Response(status=304)
+    else:
+        found, cursor = snapshots.tasks(session, policy(), _filter(page), page["limit"], _cursor(page["cursor"]))
+        response = jsonify(TasksSchema().dump({"tasks": found, "next": _encoded(cursor)}))
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@tasks.route("/tasks", methods=["POST"])
+@tasks.arguments(NewTaskSchema)
+@tasks.response(201, TaskSchema)
+def create_task(draft: PictureDraft) -> Any:
+    """Queue one picture; an open `correlationId` answers 200 with its task."""
+    with write_transaction(db.session()) as session:
+        queued = submit_picture(session, policy(), draft, settings().site_defaults, idempotency_key())
+        shown = snapshots.task(session, policy(), queued.task.id)
+    return shown, 201 if queued.is_new else 200, {"Location": f"/tasks/{shown.id}"}
+
+
+@tasks.route("/tasks/<task_id>")
+@tasks.response(200, TaskSchema)
+def show_task(task_id: str) -> Any:
+    """Show one task, by task id, receipt or correlationId."""
+    session = db.session()
+    return snapshots.task(session, policy(), snapshots.find_task(session, task_id))
+
+
+@tasks.route("/tasks/<task_id>/events")
+@tasks.arguments(PageSchema, location="query")
+@tasks.response(200, EventsSchema)
+def list_events(page: dict[str, Any], task_id: str) -> Any:
+    """Show a task's history, oldest first."""
+    session = db.session()
+    found = snapshots.find_task(session, task_id)
+    events, following = snapshots.events(session, found, page["limit"], whole_cursor(page["cursor"]) or 0)
+    return {"events": events, "next": None if following is None else str(following)}
+
+
+@tasks.route("/tasks/<target>", methods=["PATCH"])
+@tasks.arguments(ReportSchema)
+@tasks.response(200, ReportedTaskSchema)
+def update_task(update: dict[str, Any], target: str) -> Any:
+    """Report about a receipt, a task or a hand-out; `directive` says whether to go on drawing it."""
+    with write_transaction(db.session()) as session:
+        (outcome,) = report(session, policy(), poller(), [report_of(update, target)])
+        shown = _shown(outcome)
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.is_conflict:
+        return problem(409, StaleReport.title, _stale(target), directive=outcome.directive)
+    return jsonify(shown)
+
+
+@tasks.route("/tasks/status", methods=["POST"])
+@tasks.doc(
+    requestBody={"content": {"application/json": {"schema": {"anyOf": [{"type": "array"}, {"type": "object"}]}}}}
+)
+@tasks.response(200, description="The results of the reports, in their order.")
+def update_tasks() -> Any:
+    """Report about up to 100 receipts, tasks or hand-outs at once; one bad item spoils no other."""
+    body = read_json(request)
+    items = body if isinstance(body, list) else [body]
+    if len(items) > MOST_REPORTS:
+        raise Invalid("Too many reports.", [FieldError("", f"Must have at most {MOST_REPORTS} items.")])
+    loaded = [_loaded(item) for item in items]
+    with write_transaction(db.session()) as session:
+        good = [one for one in loaded if isinstance(one, Report)]
+        outcomes = iter(report(session, policy(), poller(), good))
+        results = [_result(one.target, next(outcomes)) if isinstance(one, Report) else one for one in loaded]
+    return jsonify({"results": results})
+
+
+def hand_out(poll: Poll) -> list[HandOut]:
+    """Claim, in a write transaction only if there is anything to write."""
+    if is_idle(db.session(), policy(), poll):
+        return []
+    with write_transaction(db.session()) as session:
+        return claim(session, policy(), poll)
+
+
+def after_poll(response: Response, poll: Poll, found: bool) -> Response:
+    """Tell the client when to poll again."""
+    session = db.session()
+    idle = None
+    if not found:
+        worker = find_worker(session, poll.poller)
+        idle = snapshots.idle_for(session, worker.created_at if worker else None)
+    response.headers["Retry-After"] = str(policy().poll_interval(idle))
+    return _unstored(response)
+
+
+def whole_cursor(text: str | None) -> int | None:
+    """The id that a cursor stands for. Raises `Invalid`."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise _bad_cursor()
+    return int(text)
+
+
+def _waiting() -> list[snapshots.TaskSnapshot]:
+    return snapshots.waiting(db.session(), policy(), PANELS)
+
+
+def _unstored(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _poll() -> Poll:
+    domains = [part.strip().lower() for value in request.args.getlist("domain") for part in value.split(",")]
+    holding = request.args.get("holding")
+    return Poll(
+        poller=poller(),
+        limit=_limit(request.args.get("limit")),
+        domains=frozenset(filter(None, domains)) if domains else None,
+        holding=None if holding is None else _receipts(holding),
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return PANELS
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST_POLLED):
+        raise Invalid("The limit cannot be used.", [FieldError("/limit", f"Must be a number from 1 to {MOST_POLLED}.")])
+    return int(text)
+
+
+def _receipts(text: str) -> frozenset[Receipt]:
+    """The receipts in a list; what is none of ours is ignored."""
+    pairs = (part.strip().split(".") for part in text.split(","))
+    numbers = (pair for pair in pairs if len(pair) == 2 and all(_is_number(part) for part in pair))
+    return frozenset((int(task_id), int(attempt)) for task_id, attempt in numbers)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _filter(page: dict[str, Any]) -> snapshots.TaskFilter:
+    words = [word.strip() for word in page.get("status", "").split(",") if word.strip()]
+    unknown = [word for word in words if word not in set(TaskStatus)]
+    if unknown:
+        known = ", ".join(TaskStatus)
+        raise Invalid(
+            "The status cannot be used.",
+            [FieldError("/status", f"{unknown[0][:50]!r} is not one of {known}.")],
+        )
+    statuses = frozenset(TaskStatus(word) for word in words)
+    return snapshots.TaskFilter(statuses, page.get("comic"), page.get("worker"))
+
+
+def _etag(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _encoded(cursor: snapshots.TaskCursor | None) -> str | None:
+    if cursor is None:
+        return None
+    return base64.urlsafe_b64encode(f"{cursor[0].isoformat()} {cursor[1]}".encode()).decode()
+
+
+def _cursor(text: str | None) -> snapshots.TaskCursor | None:
+    if text is None:
+        return None
+    try:
+        moment, number = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None or not _is_number(number):
+            raise _bad_cursor()
+        return at, int(number)
+    except (ValueError, OverflowError):
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid("The cursor cannot be used.", [FieldError("/cursor", "Must be a `next` of this list.")])
+
+
+def _shown(outcome: Outcome) -> Any:
+    """A task, or a hand-out's tasks, as they are after a report, each with its directive."""
+    found = snapshots.tasks_by_id(db.session(), policy(), outcome.verdicts)
+    shown = [
+        {**cast("dict[str, Any]", _task.dump(found[task_id])), "directive": verdict.directive}
+        for task_id, verdict in outcome.verdicts.items()
+    ]
+    if outcome.hand_out:
+        return {"id": outcome.hand_out, "tasks": shown, "directive": outcome.directive}
+    return shown[0] if shown else None
+
+
+def _stale(target: str) -> str:
+    return f"{target[:100]} is over or is another worker's; stop drawing it."
+
+
+def _loaded(item: Any) -> Report | dict[str, Any]:
+    """The report that an item of a list is, or its result if it is none."""
+    try:
+        data = cast("dict[str, Any]", TargetedReportSchema().load(item))
+    except ValidationError as error:
+        name = item.get("taskId") if isinstance(item, dict) else None
+        errors = list(flatten(error.messages))
+        body = problem_body(422, "Unprocessable Entity", "The report cannot be read.", errors)
+        return {"taskId": name, "status": 422, "problem": body, "directive": "stop"}
+    return report_of(data, data.pop("target"))
+
+
+def _result(target: str, outcome: Outcome) -> dict[str, Any]:
+    result: dict[str, Any] = {"taskId": target, "directive": outcome.directive}
+    if outcome.error is not None:
+        return {**result, "status": 404, "problem": of_queue_error(outcome.error)}
+    if outcome.is_conflict:
+        return {**result, "status": 409, "problem": problem_body(409, StaleReport.title, _stale(target))}
+    return {**result, "status": 200, "task": _shown(outcome)}

@@ -1,0 +1,100 @@
+"""When the database is in trouble: a clear 503 with `Retry-After`, and work as before once the cause is gone."""
+
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from semantest_server import create_app
+from semantest_server.database import db
+
+COMIC = {"title": "A comic", "prompts": ["a prompt " * 400] * 20}
+
+
+def refused(answer: TestResponse) -> str:
+    """The detail of a 503 that says when to ask again."""
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json is not None
+    return str(answer.json["detail"])
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as a full disk would not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_full_disk_is_said_and_survived(client: FlaskClient, tmp_path: Path) -> None:
+    assert client.post("/comics", json=COMIC).status_code == 201
+    log = tmp_path / "semantest.db-wal"
+    with largest_file(log.stat().st_size):
+        refused(client.post("/comics", json=COMIC))
+        assert client.get("/comics/1").status_code == 200
+    assert client.post("/comics", json=COMIC).status_code == 201
+    answer: Any = client.get("/comics").json
+    assert [comic["id"] for comic in answer["comics"]] == ["2", "1"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_read_only_file_is_said_and_survived(app: Flask, client: FlaskClient) -> None:
+    read_only = {"now": True}
+    with app.app_context():
+        engine = db.engine
+        engine.dispose()
+    event.listen(engine, "checkout", lambda c, *_: c.execute(f"PRAGMA query_only = {int(read_only['now'])}"))
+    assert "read-only" in refused(client.post("/comics", json=COMIC))
+    assert client.get("/comics").status_code == 200
+    assert client.get("/tasks/pending").json == []
+    read_only["now"] = False
+    assert client.post("/comics", json=COMIC).status_code == 201
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_damaged_file_is_said_and_survived(app: Flask, client: FlaskClient, tmp_path: Path) -> None:
+    file = tmp_path / "semantest.db"
+    assert client.post("/comics", json=COMIC).status_code == 201
+    with app.app_context():
+        db.engine.dispose()  # the last connection to close writes the log back into the file
+    good = file.read_bytes()
+    file.write_bytes(b"this is no database " * 1_000)
+    assert "damaged" in refused(client.get("/comics/1"))
+    poll = client.get("/tasks/pending")
+    assert (poll.status_code, poll.json) == (503, [])
+    assert json.loads(poll.headers["Problem"])["status"] == 503
+    page = client.get("/admin/")
+    assert page.status_code == 503
+    assert "damaged" in page.text
+    file.write_bytes(good)
+    assert client.get("/comics/1").status_code == 200
+
+
+def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
+    app = create_app({"SEMANTEST_INSTANCE": str(tmp_path)})
+    assert "db upgrade" in refused(app.test_client().get("/comics"))
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_a_postgresql_that_is_away_costs_a_503(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
+    client = create_app({"SEMANTEST_INSTANCE": str(tmp_path), "SEMANTEST_DATABASE_URL": url}).test_client()
+    for path in ("/health", "/comics", "/tasks"):
+        assert "Nothing was changed" in refused(client.get(path))
+    poll = client.get("/tasks/pending")
+    assert (poll.status_code, poll.json) == (503, [])
+    assert int(poll.headers["Retry-After"]) > 0
