@@ -1,0 +1,22 @@
+"""The pages under `/admin/`, rendered by the server for a person; live with JavaScript and whole without."""
+
+from flask import Flask, redirect, url_for
+from werkzeug import Response
+
+from semantest_server.admin import comic, comics, sites, words, workers
+from semantest_server.admin.frame import csrf, pages, render_error
+
+__all__ = ["comic", "comics", "init_app", "render_error", "sites", "workers"]
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages, and `/` that leads to them."""
+    csrf.init_app(app)
+    words.init_app(app)
+    app.register_blueprint(pages, url_prefix="/admin")
+    app.add_url_rule("/", "home", _home)
+
+
+def _home() -> Response:
+    """Lead to the pages."""
+    return redirect(url_for("admin.comics"))

@@ -1,0 +1,52 @@
+"""What surrounds every page: its headers, the check of its forms' tokens, and its errors."""
+
+from flask import Blueprint, Response, make_response, render_template
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from semantest_server.errors import NotFound
+
+pages = Blueprint("admin", __name__)
+csrf = CSRFProtect()
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: https: http:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+@pages.before_request
+def check_token() -> None:
+    """Refuse a change that was not asked for by a form of these pages."""
+    csrf.protect()
+
+
+@pages.after_request
+def secure(response: Response) -> Response:
+    """Set the headers of a page: nothing foreign runs in it or frames it, and nothing keeps it."""
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def render_error(code: int, title: str, detail: str) -> Response:
+    """A page that says what is wrong and where to go on. It asks nothing of the database."""
+    page = render_template("error.html", code=code, title=title, detail=detail)
+    return secure(make_response(page, code))
+
+
+@pages.errorhandler(CSRFError)
+def stale_form(_error: CSRFError) -> Response:
+    """Say that the form came without a token, or with one that no longer counts."""
+    return render_error(
+        400,
+        "This page was too old",
+        "Nothing was changed. Go back, load the page again, and then repeat what you did. "
+        "If it happens again, allow cookies for this address.",
+    )
+
+
+@pages.errorhandler(NotFound)
+def not_found(error: NotFound) -> Response:
+    """Say that there is no such comic or panel."""
+    return render_error(404, "Not found", error.detail)

@@ -1,0 +1,65 @@
+"""How the pages say things: times, counts, and which addresses they show as pictures."""
+
+import re
+from datetime import UTC, datetime
+
+from flask import Flask, g
+
+from semantest_server.database import clock, db
+
+MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+SAFE_ADDRESS = re.compile(r"https?://[^\s/\\\x00-\x1f][^\s\x00-\x1f]*", re.IGNORECASE)
+
+
+def init_app(app: Flask) -> None:
+    """Make the words known to the templates."""
+    app.jinja_env.filters.update(ago=ago, iso=iso, exact=exact, count=count)
+
+
+def now() -> datetime:
+    """The time of this request, the same wherever it is asked."""
+    if "now" not in g:
+        g.now = clock.now(db.session())
+    return g.now  # type: ignore[no-any-return]
+
+
+def ago(at: datetime) -> str:
+    """How long before or after now: `2 minutes ago`, `in 3 hours`. Whole minutes: it seldom changes."""
+    passed = (now() - at).total_seconds()
+    if abs(passed) < MINUTE:
+        return "just now" if passed >= 0 else "in less than a minute"
+    span = _span(abs(passed))
+    return f"{span} ago" if passed > 0 else f"in {span}"
+
+
+def iso(at: datetime) -> str:
+    """The time for a machine: `2026-11-22T18:01:00Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact(at: datetime) -> str:
+    """The time to the second, for a person who has no JavaScript to turn it into their zone."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 panel`, `3,000 panels`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def seconds(number: float) -> str:
+    """Seconds without needless zeros: `30`, `0.5`."""
+    return f"{number:.15g}"
+
+
+def is_safe_address(address: str | None) -> bool:
+    """Whether a reported address may become a link: http or https, complete, and nothing else in it."""
+    return address is not None and SAFE_ADDRESS.fullmatch(address) is not None
+
+
+def _span(length: float) -> str:
+    if length < HOUR:
+        return count(round(length / MINUTE), "minute")
+    if length < 2 * DAY:
+        return count(round(length / HOUR), "hour")
+    return count(round(length / DAY), "day")
