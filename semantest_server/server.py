@@ -1,0 +1,206 @@
+"""Running under gunicorn: where it listens, what it does before the first request, how it stops.
+
+`semantest-server run` is `run()`; `gunicorn wsgi:app` reads the same settings through `gunicorn.conf.py`.
+"""
+
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from semantest_server import create_app
+from semantest_server.config import SettingError
+from semantest_server.upgrade import UpgradeError, upgrade, where
+
+BACKLOG = 2048
+GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
+KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that they share a connection
+REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - workers touch a file each second; on a slow disk that blocks
+
+
+class Address(NamedTuple):
+    """Where a socket listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What to open in a browser."""
+        return f"http://{self}"
+
+    @property
+    def local_url(self) -> str:
+        """The same under the name that extensions have permission for."""
+        return f"http://localhost:{self.port}" if self.host == "127.0.0.1" else self.url
+
+
+OTHER = Address("127.0.0.1", 8080)  # the 2.x extension polls this port
+
+
+class StartError(Exception):
+    """The server cannot listen where it should; the message says why and what to do."""
+
+
+def run(app: Flask) -> None:
+    """Listen, migrate and serve until a signal stops it. Ends the process."""
+    settings = gunicorn_settings(app)
+    settings["bind"] = [f"fd://{listen(bind).detach()}" for bind in settings["bind"]]
+    Server(settings).run()
+
+
+def gunicorn_settings(app: Flask) -> dict[str, Any]:
+    """gunicorn's settings, from ours; `StartError` for an address that others reach."""
+    binds = app.config["SEMANTEST_BIND"]
+    require_loopback(_host(bind) for bind in binds)
+    level = app.config["SEMANTEST_LOG_LEVEL"].lower()
+    return {
+        "bind": list(binds),
+        "backlog": BACKLOG,
+        "workers": app.config["SEMANTEST_PROCESSES"],
+        "worker_class": "gthread",
+        "threads": app.config["SEMANTEST_THREADS"],
+        "max_requests": 0,
+        "graceful_timeout": GRACEFUL_SECONDS,
+        "keepalive": KEEPALIVE_SECONDS,
+        "limit_request_line": REQUEST_LINE_BYTES,
+        "forwarded_allow_ips": "",  # no proxy stands before it, and anyone here could pretend to be one
+        "control_socket_disable": True,  # two servers of one person would fight over its path
+        "worker_tmp_dir": str(MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else None,
+        "loglevel": "warning" if level == "info" else level,  # at info it tells of each process it starts
+        "proc_name": "semantest-server",
+        "on_starting": partial(_before_start, app),
+        "when_ready": partial(_greet, app),
+        "post_worker_init": _leave_ctrl_c_to_the_master,
+    }
+
+
+def settings_for_gunicorn() -> dict[str, Any]:
+    """The same for `gunicorn.conf.py`: what is wrong with our settings ends gunicorn with one line."""
+    try:
+        return gunicorn_settings(create_app())
+    except (SettingError, StartError, SQLAlchemyError) as error:
+        sys.exit(f"Error: {error}")
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with the settings given. Each worker makes its own app, with its own connections."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand the settings over."""
+        for name, value in self.settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The app, in a worker."""
+        return create_app()
+
+
+def listen(bind: str) -> socket.socket:
+    """Open one listening socket: of two that start at once, one gets it and the other is told."""
+    host, port = _host(bind), int(bind.rpartition(":")[2])
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"Another program listens on {bind}, perhaps a Semantest server that runs already."
+                f" Stop it, or choose another address, such as SEMANTEST_BIND={Address(host, port + 1)}."
+            ) from error
+        raise StartError(f"Cannot listen on {bind}: {error.strerror}.") from error
+    except OverflowError as error:
+        raise StartError(f"Cannot listen on {bind}: ports end at 65535.") from error
+
+
+def require_loopback(hosts: Iterable[str]) -> None:
+    """Raise `StartError` if one of the addresses can be reached from other machines."""
+    for host in hosts:
+        if not _is_loopback(host):
+            raise StartError(
+                f"Semantest server has no accounts yet: whoever reaches it may do everything. So it listens"
+                f" on this machine only, on 127.0.0.1 or localhost, and not on {host or 'every address'}."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(bind: str) -> str:
+    return bind.rpartition(":")[0].strip("[]")
+
+
+def _before_start(app: Flask, arbiter: Arbiter) -> None:
+    """Bring the database up to date before a worker opens it; what goes wrong ends gunicorn with one line."""
+    try:
+        require_loopback(address[0] for address in arbiter.cfg.address if isinstance(address, tuple))
+        upgrade(app)
+    except (StartError, UpgradeError) as error:
+        sys.exit(f"Error: {error}")
+    arbiter.handle_int = partial(_stop, arbiter)
+
+
+def _stop(arbiter: Arbiter) -> None:
+    """Treat Ctrl-C like any other stop signal; gunicorn would cut running requests short."""
+    print("Stopping. Ctrl-C again does not wait for running requests.", flush=True)
+    arbiter.handle_term()
+
+
+def _leave_ctrl_c_to_the_master(_worker: Worker) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group, workers too
+
+
+def _greet(app: Flask, arbiter: Arbiter) -> None:
+    """Print where everything is, now that it listens."""
+    names = [listener.getsockname() for listener in arbiter.LISTENERS]
+    addresses = [Address(name[0], name[1]) for name in names if isinstance(name, tuple)]
+    if addresses:
+        print(greeting(addresses, where(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))), flush=True)
+
+
+def greeting(addresses: list[Address], database: str) -> str:
+    """What a start prints: the pages, what extensions poll, the database, and how to stop."""
+    polled = f"{addresses[0].local_url}/tasks/pending"
+    other = f"  SEMANTEST_BIND={','.join(map(str, [*addresses, OTHER]))} make run"
+    hint = ["The 2.x extension polls another port. To listen there too:", other, ""]
+    for address in addresses:
+        if address.port == OTHER.port:
+            polled, hint = f"{polled}  and  {address.local_url}/pending-tasks", []
+    lines = [
+        "",
+        "Semantest server is running.",
+        "",
+        f"  Pages            {addresses[0].url}/",
+        f"  Extensions poll  {polled}",
+        f"  Database         {database}",
+        "",
+        *hint,
+        "Ctrl-C stops it; running requests finish first.",
+        "",
+    ]
+    return "\n".join(lines)
