@@ -1,5 +1,6 @@
 """Comics: queue, look, change, retry."""
 
+import re
 from typing import Any
 
 from semantest_server import snapshots
@@ -13,6 +14,8 @@ from semantest_server.errors import FieldError, Invalid
 from semantest_server.queue.drafts import ComicDraft
 from semantest_server.queue.steer import change_comic, retry
 from semantest_server.queue.submit import submit_comic
+
+TASK_OR_RECEIPT = re.compile(r"([0-9]{1,18})(\.[0-9]{1,18})?")
 
 comics = Blueprint("comics", __name__, description="Comics: queue, look, change, retry.")
 
@@ -68,12 +71,12 @@ def retry_comic(wanted: dict[str, Any], comic_id: str) -> Any:
 
 def _task_ids(names: list[str]) -> list[int]:
     """The tasks that ids or receipts name."""
-    heads = [name.partition(".")[0] for name in names]
+    matches = [TASK_OR_RECEIPT.fullmatch(name) for name in names]
     errors = [
         FieldError(f"/tasks/{index}", "Must be the id of a task.")
-        for index, head in enumerate(heads)
-        if not (head.isascii() and head.isdigit() and len(head) <= 18)
+        for index, match in enumerate(matches)
+        if match is None
     ]
     if errors:
         raise Invalid("Some tasks are not this comic's.", errors)
-    return [int(head) for head in heads]
+    return [int(match[1]) for match in matches if match]

@@ -29,9 +29,7 @@ def pending_tasks() -> Response:
     """Claim one panel to draw."""
     if claims_nothing():
         waiting = snapshots.waiting(db.session(), policy(), PANELS)
-        response = jsonify({"tasks": TaskSchema(many=True).dump(waiting)})
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return after_poll(jsonify({"tasks": TaskSchema(many=True).dump(waiting)}))
     poll = Poll(poller=poller(), limit=1, one_at_a_time=True)
     hand_outs = hand_out(poll)
     tasks = [_task(one, panel) for one in hand_outs for panel in one.panels]

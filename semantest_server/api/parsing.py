@@ -20,49 +20,55 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": None}
 
     def load_json(self, req: Request, schema: Any) -> Any:
-        """The body as plain values."""
-        return read_json(req)
+        """The body as plain values; none at all is as good as `{}` where the schema says so."""
+        if getattr(schema, "may_be_empty", False) and not req.get_data(cache=True):
+            return {}
+        value = read_json(req)
+        refuse_harmful(value)
+        return value
 
 
 def read_json(req: Request) -> Any:
-    """The body of a request, parsed and found harmless. Raises `BadRequest` if it is not JSON, 422 otherwise."""
-    raw = req.get_data(cache=True)
-    if not raw:
-        return {}  # what must be there will be missed by name
+    """The body of a request, parsed. Raises `BadRequest` if it is not JSON."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(req.get_data(cache=True).decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
-    _check(value, "", 0)
+    if _is_deep(value, DEEPEST):
+        raise BadRequest("The body is nested too deeply.")
     return value
+
+
+def refuse_harmful(value: Any) -> None:
+    """Raise `ValidationError` for text or numbers that not every database and browser takes."""
+    if isinstance(value, str):
+        if UNPRINTABLE.search(value):
+            raise ValidationError("Must not contain control characters or half a character.")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValidationError("Is too large a number.")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            refuse_harmful(name)
+            _refuse_harmful_at(name, inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_harmful_at(index, inner)
+
+
+def _refuse_harmful_at(step: str | int, value: Any) -> None:
+    try:
+        refuse_harmful(value)
+    except ValidationError as error:
+        raise ValidationError({step: error.messages}) from None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check(value: Any, pointer: str, depth: int) -> None:
-    if depth > DEEPEST:
-        raise BadRequest("The body is nested too deeply.")
-    if isinstance(value, str):
-        if UNPRINTABLE.search(value):
-            raise _refusal(pointer, "Must not contain control characters or half a character.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise _refusal(pointer, "Is too large a number.")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            _check(name, pointer, depth)
-            _check(inner, f"{pointer}/{name}", depth + 1)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            _check(inner, f"{pointer}/{index}", depth + 1)
-
-
-def _refusal(pointer: str, message: str) -> Exception:
-    nested: Any = [message]
-    for step in reversed(pointer.split("/")[1:]):
-        nested = {step: nested}
-    return ValidationError({"json": nested} if pointer else {"json": {"_schema": nested}})
+def _is_deep(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deep(one, levels - 1) for one in inner if isinstance(one, dict | list))

@@ -33,6 +33,7 @@ POLL_PATH = "/tasks/pending"  # its client iterates over the answer, whatever th
 RETRY_SECONDS = 5
 MOST_ERRORS = 1_000
 MOST_HEADER_ERRORS = 5
+UNKNOWN_FIELD = ["Unknown field."]  # marshmallow's words
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -79,7 +80,7 @@ def problem(
     else:
         response = Response(json.dumps(body), status, mimetype=MEDIA_TYPE, headers=headers)
     response.headers["Cache-Control"] = "no-store"
-    if status in (429, 503):
+    if status in (429, 503) or request.path == POLL_PATH:
         response.headers.setdefault("Retry-After", str(RETRY_SECONDS))
     return response
 
@@ -110,7 +111,7 @@ def of_http_exception(error: HTTPException) -> Response:
     if error.code is None or error.response is not None:
         return error.get_response()  # type: ignore[return-value]
     messages = (getattr(error, "data", None) or {}).get("messages")
-    errors = list(flatten(messages)) if messages else None
+    errors = [error for inner in messages.values() for error in flatten(inner)] if messages else None
     detail = _sentence(errors) if errors else error.description
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return problem(error.code, error.name, detail, errors, headers)
@@ -120,9 +121,8 @@ def flatten(messages: Any, pointer: str = "") -> Iterator[FieldError]:
     """The leaves of marshmallow's nested messages, each with its JSON pointer."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            is_root = not pointer and name in ("json", "query", "headers")
-            step = "" if is_root or name == "_schema" else "/" + _escaped(str(name))
-            yield from flatten(inner, pointer + step)
+            is_about_all = name == "_schema" and inner != UNKNOWN_FIELD
+            yield from flatten(inner, pointer if is_about_all else f"{pointer}/{_escaped(str(name))}")
     elif isinstance(messages, list):
         for message in messages:
             yield FieldError(pointer, str(message))

@@ -17,7 +17,7 @@ from semantest_server.api.asking import (
     settings,
 )
 from semantest_server.api.blueprint import Blueprint
-from semantest_server.api.parsing import read_json
+from semantest_server.api.parsing import read_json, refuse_harmful
 from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
 from semantest_server.api.schemas.incoming import (
     MOST_REPORTS,
@@ -62,7 +62,7 @@ _reported = ReportedTaskSchema()
 def pending() -> Response:
     """Claim panels to draw: a list of hand-outs, empty when there is nothing; `Retry-After` says when to ask again."""
     if claims_nothing():
-        return _unstored(jsonify(_task.dump(_waiting(), many=True)))
+        return after_poll(jsonify(_task.dump(_waiting(), many=True)))
     poll = _poll()
     hand_outs = hand_out(poll)
     return after_poll(jsonify(_hand_outs.dump(hand_outs)), poll, bool(hand_outs))
@@ -75,7 +75,7 @@ def list_tasks(page: dict[str, Any]) -> Any:
     """Show tasks, last changed first; an `ETag` makes an unchanged snapshot a 304."""
     session = db.session()
     etag = _etag(f"{revision(session)} {snapshots.lapsed_since(session)} {request.query_string!r}")
-    if request.if_none_match.contains(etag):
+    if request.if_none_match.contains_weak(etag):
         response = Response(status=304)
     else:
         found, cursor = snapshots.tasks(session, policy(), _filter(page), page["limit"], _cursor(page["cursor"]))
@@ -138,6 +138,8 @@ def update_task(update: dict[str, Any], target: str) -> Any:
 def update_tasks() -> Any:
     """Report about up to 100 receipts, tasks or hand-outs at once; one bad item spoils no other."""
     body = read_json(request)
+    if not isinstance(body, list | dict):
+        raise Invalid("The body cannot be used.", [FieldError("", "Must be a report or a list of reports.")])
     items = body if isinstance(body, list) else [body]
     if len(items) > MOST_REPORTS:
         raise Invalid("Too many reports.", [FieldError("", f"Must have at most {MOST_REPORTS} items.")])
@@ -157,15 +159,13 @@ def hand_out(poll: Poll) -> list[HandOut]:
         return claim(session, policy(), poll)
 
 
-def after_poll(response: Response, poll: Poll, found: bool) -> Response:
-    """Tell the client when to poll again."""
+def after_poll(response: Response, poll: Poll | None = None, found: bool = False) -> Response:
+    """Tell the client when to poll again: soon while there is work."""
     session = db.session()
-    idle = None
-    if not found:
-        worker = find_worker(session, poll.poller)
-        idle = snapshots.idle_for(session, worker.created_at if worker else None)
+    worker = find_worker(session, poll.poller) if poll and not found else None
+    idle = None if found else snapshots.idle_for(session, worker.created_at if worker else None)
     response.headers["Retry-After"] = str(policy().poll_interval(idle))
-    return _unstored(response)
+    return response
 
 
 def whole_cursor(text: str | None) -> int | None:
@@ -179,11 +179,6 @@ def whole_cursor(text: str | None) -> int | None:
 
 def _waiting() -> list[snapshots.TaskSnapshot]:
     return snapshots.waiting(db.session(), policy(), PANELS)
-
-
-def _unstored(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _poll() -> Poll:
@@ -275,6 +270,7 @@ def _stale(target: str) -> str:
 def _loaded(item: Any) -> Report | dict[str, Any]:
     """The report that an item of a list is, or its result if it is none."""
     try:
+        refuse_harmful(item)
         data = cast("dict[str, Any]", TargetedReportSchema().load(item))
     except ValidationError as error:
         name = item.get("taskId") if isinstance(item, dict) else None

@@ -291,7 +291,7 @@ def test_only_json_is_taken(client: FlaskClient, engine: Engine) -> None:
     with unchanged(engine):
         problem(client.post("/comics", data='{"title": "x", "prompts": ["y"]}', content_type="text/plain"), 415)
         problem(client.post("/comics", data="title=x&prompts=y"), 415)
-        problem(client.post("/comics", data="", content_type="application/json"), 400)
+        problem(client.post("/comics", data="", content_type="application/json"), 422)
 
 
 # Stranger

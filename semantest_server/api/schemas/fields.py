@@ -1,5 +1,6 @@
 """The kinds of values on the wire."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from semantest_server.models import (
     NAME_CHARACTERS,
 )
 from semantest_server.queue.drafts import DOMAIN
+
+DIGITS = re.compile(r"-?[0-9]{1,20}")
 
 
 class Text(fields.String):
@@ -23,12 +26,20 @@ class Text(fields.String):
 
 
 class Whole(fields.Integer):
-    """A whole number; true and false are none."""
+    """A whole number; true, false and "5" are none."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        if isinstance(value, bool | str) or (isinstance(value, float) and not value.is_integer()):
             raise self.make_error("invalid", input=value)
         return int(super()._deserialize(value, attr, data, **kwargs) or 0)
+
+
+class Digits(Whole):
+    """A whole number that may come as its digits, as it does in an address."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        is_number = isinstance(value, str) and DIGITS.fullmatch(value)
+        return super()._deserialize(int(value) if is_number else value, attr, data, **kwargs)
 
 
 class Name(fields.Field[str]):

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from semantest_server.api.schemas.fields import Domain, Name, Text, Whole
+from semantest_server.api.schemas.fields import Digits, Domain, Name, Text, Whole
 from semantest_server.models import (
     NAME_CHARACTERS,
     PATH_CHARACTERS,
@@ -102,6 +102,8 @@ class ComicPatchSchema(Schema):
 class RetrySchema(Schema):
     """Which tasks to bring back; all failed and cancelled ones if none are named."""
 
+    may_be_empty = True
+
     tasks = fields.List(Name(), allow_none=True, validate=Length(1, MOST_PANELS))
 
 
@@ -126,7 +128,7 @@ class ReportSchema(Schema):
         unknown = INCLUDE
 
     status = fields.Enum(ReportStatus, by_value=True, required=True)
-    progress = Whole(allow_none=True, validate=Range(0, 100))
+    progress = Digits(allow_none=True, validate=Range(0, 100))
     image_url = fields.String(
         allow_none=True,
         data_key="imageUrl",
@@ -171,7 +173,7 @@ class PageSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    limit = Whole(load_default=50, validate=Range(1, 200))
+    limit = Digits(load_default=50, validate=Range(1, 200))
     cursor = fields.String(load_default=None, allow_none=True)
 
 
@@ -179,7 +181,7 @@ class TaskPageSchema(PageSchema):
     """Which tasks to show."""
 
     status = fields.String()
-    comic = Whole(validate=Range(0, 2**63 - 1))
+    comic = Digits(validate=Range(0, 2**63 - 1))
     worker = fields.String()
 
 
