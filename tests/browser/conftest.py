@@ -1,0 +1,85 @@
+"""Fixtures of the browser tests: a server that really runs, a stub site, and Chromium with an extension."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, sync_playwright
+
+from .chromium import Browser, copy_extension, find_chromium
+from .gate import Gate
+from .server import Server
+from .stub_site import StubSite
+
+RunServer = Callable[..., Server]
+LaunchBrowser = Callable[[str, int], Browser]
+OpenGate = Callable[[Server], Gate]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> str:
+    path = find_chromium(playwright)
+    if path is None:
+        pytest.skip("NO BROWSER TEST HAS RUN: install Chromium, or run `playwright install chromium`")
+    return path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[StubSite]:
+    running = StubSite(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def run_server(tmp_path: Path, chromium: str) -> Iterator[RunServer]:
+    """Starts a server with the settings given, `ack_seconds=3` say. Its log is shown if the test fails."""
+    started: list[Server] = []
+
+    def run(**settings: float) -> Server:
+        server = Server(tmp_path, **settings)
+        started.append(server)
+        server.start()
+        return server
+
+    yield run
+    for server in started:
+        server.stop()
+        print(server.log())
+        assert "Traceback" not in server.log()
+
+
+@pytest.fixture
+def open_gate() -> Iterator[OpenGate]:
+    """Opens a gate in front of a server."""
+    with ExitStack() as stack:
+
+        def open_it(server: Server) -> Gate:
+            gate = Gate(server.port)
+            stack.callback(gate.close)
+            return gate
+
+        yield open_it
+
+
+@pytest.fixture
+def launch(
+    playwright: Playwright, chromium: str, tmp_path: Path, site: StubSite, run_server: RunServer
+) -> Iterator[LaunchBrowser]:
+    """Launches Chromium with an extension that polls the port; it is closed before the server stops."""
+    with ExitStack() as stack:
+
+        def launch_it(extension: str, port: int) -> Browser:
+            copied = copy_extension(extension, tmp_path / extension, port)
+            browser = Browser(playwright, chromium, tmp_path / "profile", copied, site)
+            stack.callback(browser.close)
+            return browser
+
+        yield launch_it
