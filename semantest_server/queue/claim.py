@@ -25,7 +25,7 @@ from semantest_server.models import (
 )
 from semantest_server.policy import Policy
 from semantest_server.queue.hand_outs import HandOut, Poll, panel_of
-from semantest_server.queue.lapses import due_comics, open_journal
+from semantest_server.queue.lapses import due_comics, end_backoffs, open_journal
 from semantest_server.queue.leases import Held, attempts, extend, is_open
 from semantest_server.queue.workers import find_worker, is_seen, locked_worker, seen
 
@@ -34,13 +34,14 @@ def is_idle(session: Session, policy: Policy, poll: Poll) -> bool:
     """Whether this poll would find nothing and change nothing, so that no write need begin."""
     now = clock.now(session)
     worker = find_worker(session, poll.poller)
-    if worker is None or not is_seen(worker, poll.poller, now):
+    if worker is None or not is_seen(worker, now):
         return False
-    if (poll.holding or poll.resends) and _holds_anything(session, worker):
+    if _names_anything(session, worker, poll) or due_comics(session, now):
         return False
-    if due_comics(session, now):
-        return False
-    return not _candidates(session, _open_sites(session, worker, poll, now), 1, set())
+    held = _held(session, worker, now)
+    if held >= _most_held(policy, poll) or (held and poll.resends):
+        return not poll.resends
+    return not _candidates(session, _open_sites(_sites_with_tabs(session, worker, poll, now), now), 1, set())
 
 
 def claim(session: Session, policy: Policy, poll: Poll) -> list[HandOut]:
@@ -55,12 +56,12 @@ def claim(session: Session, policy: Policy, poll: Poll) -> list[HandOut]:
         savepoint = session.begin_nested()
         claim_round = _Round(session, policy, poll, worker, passed_over)
         hand_outs = claim_round.hand_outs()
-        if hand_outs or not claim_round.candidates:
+        if hand_outs or not claim_round.candidates or not claim_round.has_room:
             savepoint.commit()
             break
         passed_over.update(claim_round.candidates)
         savepoint.rollback()
-    if hand_outs or not is_seen(worker, poll.poller, claim_round.journal.now):
+    if hand_outs or not is_seen(worker, claim_round.journal.now):
         seen(worker, poll.poller, claim_round.journal.now)
     return hand_outs
 
@@ -71,20 +72,28 @@ class _Round:
     def __init__(self, session: Session, policy: Policy, poll: Poll, worker: Worker, passed_over: set[int]) -> None:
         self.session, self.policy, self.poll, self.worker = session, policy, poll, worker
         now = clock.now(session)
-        self.sites = _open_sites(session, worker, poll, now)
+        self.has_room = False
+        self.tabs = _sites_with_tabs(session, worker, poll, now)
+        self.sites = _open_sites(self.tabs, now)
         self.candidates = _candidates(session, self.sites, poll.limit, passed_over)
         comics = {*self.candidates, *due_comics(session, now), *self._held_comics()}
         self.journal = open_journal(session, policy, comics)
+        end_backoffs(self.journal)
         self.token = f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(4)}"  # rises, so that its index stays dense
 
     def hand_outs(self) -> list[HandOut]:
         """Renew what the worker says it holds, send again what it lost, and fill up with new panels."""
         self._renew_named()
         given = self._resend()
-        room = min(self.poll.limit - len(given), self._most_held() - self._held())
-        for comic in self._open_comics():
+        most = _most_held(self.policy, self.poll) - _held(self.session, self.worker, self.journal.now)
+        room = min(self.poll.limit - len(given), most)
+        self.has_room = room > 0
+        gaps = {domain for domain in self._domains_of(given) if self.tabs[domain].gap_seconds}
+        for comic in self._open_comics() if self.has_room else ():
             if room <= 0:
                 break
+            if comic.domain in gaps:  # with a gap, a hand-out carries one panel, and it has that
+                continue
             taken = self._take(comic, room)
             room -= len(taken)
             given += taken
@@ -93,10 +102,6 @@ class _Round:
 
     def _most_held(self) -> int:
         return 1 if self.poll.one_at_a_time else self.policy.worker_tasks
-
-    def _held(self) -> int:
-        statement = select(func.count()).where(Task.worker_id == self.worker.id, Task.leased_until > self.journal.now)
-        return self.session.execute(statement).scalar_one()
 
     def _held_comics(self) -> Iterable[int]:
         conditions = self._named_or_lost()
@@ -128,7 +133,7 @@ class _Round:
         """Put what was handed out and never arrived into this hand-out, once per attempt."""
         if not self.poll.resends:
             return []
-        lost = [held for held in self._lost() if self._may_resend(held)][: self.poll.limit]
+        lost = self._spaced([held for held in self._lost() if self._may_resend(held)])[: self.poll.limit]
         until = self.journal.now + self.policy.ack
         for held in lost:
             again = update(Attempt).where(
@@ -166,8 +171,18 @@ class _Round:
     def _may_resend(self, held: Held) -> bool:
         comic = self.journal.comics[held.task.comic_id]
         named = held.receipt in (self.poll.holding or ())
-        wanted = self.poll.domains is None or comic.domain in self.poll.domains
-        return not named and wanted and comic.status is ComicStatus.ACTIVE
+        return not named and comic.domain in self.tabs and comic.status is ComicStatus.ACTIVE
+
+    def _spaced(self, lost: list[Held]) -> list[Held]:
+        """Of those for a site with a gap, only the first."""
+        spaced: dict[object, Held] = {}
+        for held in lost:
+            domain = self.journal.comics[held.task.comic_id].domain
+            spaced.setdefault(domain if self.tabs[domain].gap_seconds else held.receipt, held)
+        return list(spaced.values())
+
+    def _domains_of(self, tasks: list[Task]) -> set[str]:
+        return {comic.domain for comic in self._comics_of(tasks)}
 
     def _open_comics(self) -> Sequence[Comic]:
         comics = [
@@ -279,18 +294,37 @@ class _Round:
         self.session.execute(statement, execution_options={"synchronize_session": False})
 
 
-def _holds_anything(session: Session, worker: Worker) -> bool:
-    held = select(Task.id).where(Task.worker_id == worker.id, Task.leased_until.is_not(None)).limit(1)
-    return session.scalar(held) is not None
+def _most_held(policy: Policy, poll: Poll) -> int:
+    return 1 if poll.one_at_a_time else policy.worker_tasks
 
 
-def _open_sites(session: Session, worker: Worker, poll: Poll, now: datetime) -> dict[str, Site]:
-    """The sites that the worker may be given panels for, by name."""
+def _held(session: Session, worker: Worker, now: datetime) -> int:
+    statement = select(func.count()).where(Task.worker_id == worker.id, Task.leased_until > now)
+    return session.execute(statement).scalar_one()
+
+
+def _names_anything(session: Session, worker: Worker, poll: Poll) -> bool:
+    """Whether the worker names an open attempt of its own, whose lease is to be renewed."""
+    if not poll.holding:
+        return False
+    tasks = sorted({task_id for task_id, _ in poll.holding})
+    named = select(Task.id).join(Attempt, Attempt.task_id == Task.id)
+    named = named.where(Task.id.in_(tasks), Attempt.worker_id == worker.id, is_open())
+    return session.scalar(named.limit(1)) is not None
+
+
+def _open_sites(sites: dict[str, Site], now: datetime) -> dict[str, Site]:
+    """Those of the sites that may be given something now."""
+    return {domain: site for domain, site in sites.items() if site.pacing.held_until(now) is None}
+
+
+def _sites_with_tabs(session: Session, worker: Worker, poll: Poll, now: datetime) -> dict[str, Site]:
+    """The sites that the worker can draw on, by name."""
     missing = select(MissingTab.domain).where(MissingTab.worker_id == worker.id, MissingTab.until > now)
     statement = select(Site).where(Site.domain.not_in(missing))
     if poll.domains is not None:
         statement = statement.where(Site.domain.in_(sorted(poll.domains)))
-    return {site.domain: site for site in session.scalars(statement) if site.pacing.held_until(now) is None}
+    return {site.domain: site for site in session.scalars(statement)}
 
 
 def _candidates(session: Session, sites: Iterable[str], most: int, passed_over: set[int]) -> list[int]:

@@ -90,7 +90,7 @@ def insert_missing(session: Session, model: type[Base], **values: Any) -> bool:
     """Insert a row unless a constraint says that it is there already; say whether it was inserted."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(model).values(**values).on_conflict_do_nothing()
-    return bool(session.connection().execute(statement).rowcount)
+    return bool(session.connection().execute(statement.execution_options(preserve_rowcount=True)).rowcount)
 
 
 def _locked_comics(session: Session, comic_ids: Iterable[int]) -> dict[int, Comic]:

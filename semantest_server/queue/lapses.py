@@ -4,31 +4,30 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, union_all, update
+from sqlalchemy import select, union, update
 from sqlalchemy.orm import Session
 
 from semantest_server.models import EventType, Task, TaskStatus
 from semantest_server.policy import Policy
 from semantest_server.queue.journal import Journal
 
-DUE_COMICS = 100
+DUE_COMICS = 1_000
 LAPSED_MESSAGE = "No report before the lease ran out."
 
 
 def open_journal(session: Session, policy: Policy, comic_ids: Iterable[int]) -> Journal:
-    """Lock the comics, take the time, and bring their tasks up to it, so that what is stored is what is so."""
+    """Lock the comics, take the time, and record the leases that have run out, so that what is stored is so."""
     journal = Journal(session, policy, comic_ids)
     if journal.comics:
         _end_lapsed_leases(journal)
-        _end_backoffs(journal)
     return journal
 
 
 def due_comics(session: Session, now: datetime) -> set[int]:
-    """The comics for which a lease or a backoff has run out and nobody has recorded it, 100 at most."""
-    lapsed = select(Task.comic_id).where(Task.leased_until <= now).limit(DUE_COMICS).subquery()
-    available = select(Task.comic_id).where(Task.available_at <= now).limit(DUE_COMICS).subquery()
-    return set(session.scalars(union_all(select(lapsed.c.comic_id), select(available.c.comic_id))))
+    """The comics for which a lease or a backoff has run out and nobody has recorded it, 1,000 at most."""
+    lapsed = select(Task.comic_id).where(Task.leased_until <= now)
+    available = select(Task.comic_id).where(Task.available_at <= now)
+    return set(session.scalars(union(lapsed, available).limit(DUE_COMICS)))
 
 
 def _end_lapsed_leases(journal: Journal) -> None:
@@ -67,7 +66,8 @@ def _end_lapsed_lease(journal: Journal, task: Task) -> None:
     )
 
 
-def _end_backoffs(journal: Journal) -> None:
+def end_backoffs(journal: Journal) -> None:
+    """Make ready what has waited long enough. Until then it only looks as if it still waited."""
     ended = (
         update(Task)
         .where(Task.comic_id.in_(journal.comics), Task.available_at <= journal.now)

@@ -1,7 +1,7 @@
 """Reports: what a worker says about a receipt, a task or a hand-out, and what that changes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,16 +30,23 @@ from semantest_server.queue.leases import Held, Receipt, attempts, extend, is_op
 from semantest_server.queue.statuses import Kind, Outcome, Report, ReportStatus, Verdict
 from semantest_server.queue.workers import Poller, find_worker, seen_reporting
 
-LARGEST_ID = 2**63 - 1
+OURS = re.compile(r"[0-9]+(\.[0-9]+)?")  # such a name is never a correlationId
+RECEIPT = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")  # longer ids belong to nothing
+TASK = re.compile(r"[0-9]{1,18}")
+HAND_OUT = re.compile(r"h-([0-9a-f]{1,40})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
 class _Target:
-    """What a report is about: attempts, and how they were named."""
+    """What a report is about: attempts, as they were before the locks, and how they were named."""
 
-    receipts: list[Receipt]
+    attempts: Sequence[Attempt]
     by_task: bool = False
     hand_out: str | None = None
+
+    @property
+    def receipts(self) -> set[Receipt]:
+        return {(attempt.task_id, attempt.number) for attempt in self.attempts}
 
 
 def report(session: Session, policy: Policy, reporter: Poller, reports: Sequence[Report]) -> list[Outcome]:
@@ -49,14 +56,16 @@ def report(session: Session, policy: Policy, reporter: Poller, reports: Sequence
     a worker draws one panel after the other.
     """
     targets = [_resolve(session, one.target) for one in reports]
-    receipts = {receipt for target in targets if target for receipt in target.receipts}
-    _see_workers(session, receipts)
-    journal = open_journal(session, policy, _comics_given_with(session, receipts))
-    outcomes = [
-        _apply(journal, reporter, one, target) if target else Outcome(error=_unknown(one.target))
-        for one, target in zip(reports, targets, strict=True)
-    ]
-    _extend_given_with(journal, _answered(targets, outcomes))
+    given = [attempt for target in targets if target for attempt in target.attempts]
+    seen_reporting(session, {attempt.worker_id for attempt in given}, clock.now(session))
+    journal = open_journal(session, policy, _comics_given_with(session, given))
+    outcomes, polls = [], set()
+    for one, target in zip(reports, targets, strict=True):
+        held = _read(journal, target.receipts) if target else []
+        outcomes.append(_apply(journal, reporter, one, target, held) if target and held else _unknown(one.target))
+        if not outcomes[-1].is_conflict:
+            polls |= {each.attempt.poll for each in held}
+    _extend_given_by(journal, polls)
     journal.post()
     return outcomes
 
@@ -80,10 +89,11 @@ def note_failure_of_other_tab(session: Session, policy: Policy, one: Report) -> 
     target = _resolve(session, one.target)
     if target is None or one.kind is not Kind.FAILURE or one.tab_id is None:
         return False
-    journal = open_journal(session, policy, _comics_given_with(session, set(target.receipts)))
-    for held in _read(journal, target.receipts):
-        if held.attempt.tab_id in (None, one.tab_id):
-            return False
+    journal = open_journal(session, policy, _comics_given_with(session, target.attempts))
+    taken = _read(journal, target.receipts)
+    if any(held.attempt.tab_id in (None, one.tab_id) for held in taken):
+        return False
+    for held in taken:
         journal.told(
             EventType.NOTED,
             held.task,
@@ -92,89 +102,61 @@ def note_failure_of_other_tab(session: Session, policy: Policy, one: Report) -> 
             message=one.message or "Another tab failed.",
             details=one.said,
         )
+    _extend_given_by(journal, {held.attempt.poll for held in taken})
     journal.post()
     return True
 
 
 def _resolve(session: Session, target: str) -> _Target | None:
     """Find the attempts that a report is about, or None if nothing of that name was ever handed out."""
-    if match := re.fullmatch(r"([0-9]+)\.([0-9]+)", target):
-        receipt = int(match[1]), int(match[2])
-        if max(receipt) > LARGEST_ID or session.get(Attempt, receipt) is None:
-            return None
-        return _Target([receipt])
-    if target.startswith("h-"):
-        return _resolve_hand_out(session, target)
-    by_id = re.fullmatch(r"[0-9]+", target)
-    if by_id and int(target) > LARGEST_ID:
+    if match := HAND_OUT.fullmatch(target):
+        given = select(Attempt).join(Task, Task.id == Attempt.task_id)
+        given = given.where(Attempt.poll == match[1], Task.comic_id == int(match[2]))
+        found = session.scalars(given.order_by(Attempt.task_id)).all()
+        return _Target(found, hand_out=target) if found else None
+    if match := RECEIPT.fullmatch(target):
+        attempt = session.get(Attempt, (int(match[1]), int(match[2])), populate_existing=True)
+        return _Target([attempt]) if attempt else None
+    if target.startswith("h-") or (OURS.fullmatch(target) and not TASK.fullmatch(target)):
         return None
-    named = Task.id == int(target) if by_id else Task.correlation_id == target
-    row = session.execute(select(Task.id, Task.attempt).where(named).order_by(Task.id.desc()).limit(1)).first()
-    return _Target([(row.id, row.attempt)], by_task=True) if row and row.attempt else None
+    named = Task.id == int(target) if TASK.fullmatch(target) else Task.correlation_id == target
+    newest = select(Task.id).where(named).order_by(Task.id.desc()).limit(1).scalar_subquery()
+    latest = select(Attempt).where(Attempt.task_id == newest).order_by(Attempt.number.desc()).limit(1)
+    found = session.scalars(latest).all()
+    return _Target(found, by_task=True) if found else None
 
 
-def _resolve_hand_out(session: Session, target: str) -> _Target | None:
-    match = re.fullmatch(r"h-([0-9a-f]{1,40})-([0-9]{1,18})", target)
-    if match is None:
-        return None
-    statement = attempts(Attempt.poll == match[1], Task.comic_id == int(match[2]))
-    receipts = [Held.of(row).receipt for row in session.execute(statement)]
-    return _Target(receipts, hand_out=target) if receipts else None
+def _unknown(target: str) -> Outcome:
+    return Outcome(error=NotFound(f"Nothing was handed out under the id {target[:100]!r}."))
 
 
-def _unknown(target: str) -> NotFound:
-    return NotFound(f"Nothing was handed out under the id {target[:100]!r}.")
+def _comics_given_with(session: Session, given: Sequence[Attempt]) -> list[int]:
+    """The comics of everything that the polls which gave these attempts gave."""
+    polls = sorted({attempt.poll for attempt in given})
+    comics = select(Task.comic_id).join(Attempt, Attempt.task_id == Task.id).where(Attempt.poll.in_(polls))
+    return list(session.scalars(comics.distinct()))
 
 
-def _see_workers(session: Session, receipts: set[Receipt]) -> None:
-    statement = select(Attempt.task_id, Attempt.number, Attempt.worker_id)
-    rows = session.execute(statement.where(Attempt.task_id.in_(sorted({task for task, _ in receipts}))))
-    workers = {row.worker_id for row in rows if (row.task_id, row.number) in receipts}
-    seen_reporting(session, workers, clock.now(session))
-
-
-def _polls(session: Session, receipts: Iterable[Receipt]) -> set[str]:
-    wanted = set(receipts)
-    statement = select(Attempt.task_id, Attempt.number, Attempt.poll)
-    rows = session.execute(statement.where(Attempt.task_id.in_(sorted({task for task, _ in wanted}))))
-    return {row.poll for row in rows if (row.task_id, row.number) in wanted}
-
-
-def _comics_given_with(session: Session, receipts: set[Receipt]) -> list[int]:
-    """The comics of everything that the polls which gave these receipts gave."""
-    given = select(Task.comic_id).join(Attempt, Attempt.task_id == Task.id)
-    polls = sorted(_polls(session, receipts))
-    return list(session.scalars(given.where(Attempt.poll.in_(polls)).distinct()))
-
-
-def _answered(targets: list[_Target | None], outcomes: list[Outcome]) -> set[Receipt]:
-    """The receipts of the reports that are answered 2xx."""
-    pairs = zip(targets, outcomes, strict=True)
-    return {receipt for target, one in pairs if target and not one.is_conflict for receipt in target.receipts}
-
-
-def _extend_given_with(journal: Journal, receipts: set[Receipt]) -> None:
-    polls = sorted(_polls(journal.session, receipts))
-    statement = attempts(Attempt.poll.in_(polls), is_open(), Task.comic_id.in_(journal.comics))
+def _extend_given_by(journal: Journal, polls: set[str]) -> None:
+    statement = attempts(Attempt.poll.in_(sorted(polls)), is_open(), Task.comic_id.in_(journal.comics))
     extend(journal, [Held.of(row) for row in journal.session.execute(statement)])
 
 
-def _read(journal: Journal, receipts: list[Receipt]) -> list[Held]:
-    statement = attempts(Attempt.task_id.in_([task_id for task_id, _ in receipts]))
+def _read(journal: Journal, receipts: set[Receipt]) -> list[Held]:
+    """The attempts and their tasks as they are now that their comics are locked."""
+    statement = attempts(Attempt.task_id.in_(sorted({task_id for task_id, _ in receipts})))
     found = (Held.of(row) for row in journal.session.execute(statement))
     return [held for held in found if held.receipt in receipts and held.task.comic_id in journal.comics]
 
 
-def _apply(journal: Journal, reporter: Poller, one: Report, target: _Target) -> Outcome:
-    held = _read(journal, target.receipts)
-    if not held:
-        return Outcome(error=_unknown(one.target))
+def _apply(journal: Journal, reporter: Poller, one: Report, target: _Target, held: list[Held]) -> Outcome:
     if target.hand_out:
         if len(held) > 1:  # facts about one panel would be untrue of the others
             one = Report(one.target, one.status, message=one.message, tab_id=one.tab_id, details=one.said)
         verdicts = {each.task.id: _apply_to_hand_out(journal, one, each) for each in held}
         return Outcome(verdicts, hand_out=target.hand_out)
-    if target.by_task and one.kind is not Kind.SUCCESS and _is_of_another(journal, reporter, held[0]):
+    may_be_refused = target.by_task and one.kind in (Kind.PROGRESS, Kind.FAILURE)
+    if may_be_refused and _is_of_another(journal, reporter, held[0]):
         return Outcome({held[0].task.id: Verdict.CONFLICT})
     return Outcome({each.task.id: _apply_to_attempt(journal, one, each) for each in held})
 
@@ -217,7 +199,7 @@ def _progress(journal: Journal, one: Report, held: Held) -> Verdict:
     until = journal.now + journal.policy.lease
     if task.status not in OUT:
         revive(journal, held, until, TaskStatus.RUNNING)
-        held = _read(journal, [held.receipt])[0]
+        (held,) = _read(journal, {held.receipt})
         task = held.task
     _change(journal, task, status=TaskStatus.RUNNING, leased_until=until, **_facts(one), **_count(one, held))
     if one.news != attempt.said:

@@ -47,13 +47,9 @@ def locked_worker(session: Session, poller: Poller, now: datetime) -> Worker:
     return worker
 
 
-def is_seen(worker: Worker | None, poller: Poller, now: datetime) -> bool:
+def is_seen(worker: Worker, now: datetime) -> bool:
     """Whether nothing need be written of a worker's being here."""
-    return (
-        worker is not None
-        and now - worker.seen_at < SEEN_EVERY
-        and (worker.address, worker.user_agent) == (poller.address, poller.user_agent)
-    )
+    return now - worker.seen_at < SEEN_EVERY
 
 
 def seen(worker: Worker, poller: Poller, now: datetime) -> None:

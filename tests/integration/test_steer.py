@@ -24,9 +24,10 @@ def comic(queue: Queue) -> int:
 
 
 def finish(queue: Queue, comic: int) -> None:
-    """Complete every panel of a comic that is queued."""
-    while receipts := queue.take():
-        queue.tell_all(*((receipt, "completed") for receipt in receipts))
+    """Complete every panel of a comic that has not failed."""
+    queue.take()
+    for task in queue.listed("leased", comic=comic):
+        queue.tell(task, "completed")
     assert queue.comic_now(comic).status == "finished"
 
 

@@ -154,6 +154,7 @@ class World:
             and (task.latest.reported is None or task.latest.reported < self.now - RESEND)
             and task.comic.status == "active"
             and (domains is None or task.comic.domain in domains)
+            and self._has_tab(worker, task.comic.domain)
         ][:limit]
         for task in lost:
             task.latest.resent, task.latest.poll = True, self.polls
@@ -161,9 +162,11 @@ class World:
         return lost
 
     def _is_open(self, comic: Comic, worker: str, domains: set[str] | None) -> bool:
-        has_tab = self.missing_tabs.get((worker, comic.domain), -1.0) <= self.now
         wanted = domains is None or comic.domain in domains
-        return comic.status == "active" and has_tab and wanted
+        return comic.status == "active" and self._has_tab(worker, comic.domain) and wanted
+
+    def _has_tab(self, worker: str, domain: str) -> bool:
+        return self.missing_tabs.get((worker, domain), -1.0) <= self.now
 
     def _next(self, comic: Comic, worker: str) -> list[Task]:
         def barred(task: Task) -> bool:
@@ -215,7 +218,7 @@ class World:
                 return "stop"
             self._complete(task, attempt)
             return "accepted"
-        if foreign and task.is_open(attempt):
+        if foreign and word in (*PROGRESS, *FAILURE) and task.is_open(attempt):
             return "conflict"
         if task.status in ("completed", "cancelled"):
             return "stop"
