@@ -8,7 +8,7 @@ import logging
 import re
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import Forbidden, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ EXTENSION_ORIGIN = re.compile(r"chrome-extension://([a-p]{32})")
 TRUSTED_SITES = ("none", "same-origin")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PAGES = "/admin/"
+STATIC = "/static/"
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Extension-Id, X-Last-Id, X-Worker-Id"
 EXPOSED_HEADERS = "ETag, Location, Problem, Retry-After"
 PREFLIGHT_SECONDS = 600
@@ -25,6 +26,7 @@ PREFLIGHT_SECONDS = 600
 def init_app(app: Flask) -> None:
     """Check every request before anything else is done for it, and answer extensions with CORS headers."""
     app.before_request(refuse_strangers)
+    app.before_request(refuse_nul)
     app.before_request(refuse_other_content)
     app.after_request(answer_origin)
 
@@ -43,6 +45,12 @@ def refuse_strangers() -> None:
         raise _refusal("site", "Pages of other sites may not ask this server.")
 
 
+def refuse_nul() -> None:
+    """Refuse a NUL in an address: PostgreSQL cannot even look for one."""
+    if "\0" in request.path or b"%00" in request.query_string:
+        raise BadRequest("The address must not contain a NUL character.")
+
+
 def refuse_other_content() -> None:
     """Refuse bodies that are not JSON: a foreign page could send those without asking first."""
     if request.method in SAFE_METHODS or request.path.startswith(PAGES) or not _has_body():
@@ -53,7 +61,7 @@ def refuse_other_content() -> None:
 
 def answer_origin(response: Response) -> Response:
     """Tell an extension's browser that the extension may read the answer; nobody else is told anything."""
-    if request.path.startswith(PAGES):
+    if request.path == "/" or f"{request.path}/".startswith((PAGES, STATIC)):
         return response
     response.vary.add("Origin")
     if extension_id():

@@ -23,17 +23,27 @@ class FieldErrorSchema(ma.Schema):
 class ProblemSchema(ma.Schema):
     """An error, as in RFC 9457."""
 
+    class Meta:
+        unknown = ma.INCLUDE
+
     type = ma.fields.String()
     title = ma.fields.String()
     status = ma.fields.Integer()
     detail = ma.fields.String(allow_none=True)
     errors = ma.fields.List(ma.fields.Nested(FieldErrorSchema))
+    directive = ma.fields.String()
 
 
 class ProblemApi(Api):
     """flask-smorest's API with our errors."""
 
     ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        """Document errors under their own media type; flask-smorest has one for all answers."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Answer a refused or failed request with a problem, or with a page."""

@@ -18,6 +18,11 @@ class Blueprint(SmorestBlueprint):
         self.after_request(_unstored)
 
 
+def query(name: str, meaning: str) -> dict[str, Any]:
+    """The documentation of a parameter that a view reads by itself."""
+    return {"in": "query", "name": name, "description": meaning, "schema": {"type": "string"}}
+
+
 def _unstored(response: Response) -> Response:
     """Keep an answer out of the browser's cache, which would answer polls by itself."""
     response.headers.setdefault("Cache-Control", "no-store")

@@ -6,13 +6,19 @@ from flask import Response, jsonify, request
 
 from semantest_server import snapshots
 from semantest_server.api.asking import claims_nothing, idempotency_key, policy, poller, settings
-from semantest_server.api.blueprint import Blueprint
-from semantest_server.api.schemas.incoming import EventRequestSchema, TaskStatusSchema
-from semantest_server.api.schemas.outgoing import TaskSchema
+from semantest_server.api.blueprint import Blueprint, query
+from semantest_server.api.schemas.incoming import EventRequestSchema, TaskStatusSchema, picture_of
+from semantest_server.api.schemas.outgoing import (
+    AcceptedSchema,
+    HealthSchema,
+    PendingTasksSchema,
+    ReceivedSchema,
+    StatusesSchema,
+    TaskSchema,
+)
 from semantest_server.api.tasks import PANELS, after_poll, hand_out
 from semantest_server.clock import clock
 from semantest_server.database import db, write_transaction
-from semantest_server.queue.drafts import PictureDraft
 from semantest_server.queue.hand_outs import HandOut, Panel, Poll
 from semantest_server.queue.report import give_back_held, note_failure_of_other_tab, report
 from semantest_server.queue.statuses import Report, ReportStatus
@@ -24,7 +30,9 @@ MOST_ASKED = 1_000
 
 
 @extension_v2.route("/pending-tasks")
-@extension_v2.response(200, description="At most one task: this client cannot keep two drawings apart.")
+@extension_v2.response(
+    200, PendingTasksSchema, description="At most one task: this client cannot keep two drawings apart."
+)
 def pending_tasks() -> Response:
     """Claim one panel to draw."""
     if claims_nothing():
@@ -38,7 +46,7 @@ def pending_tasks() -> Response:
 
 @extension_v2.route("/task-status", methods=["POST"])
 @extension_v2.arguments(TaskStatusSchema)
-@extension_v2.response(200, description="Every well-formed report is received.")
+@extension_v2.response(200, ReceivedSchema, description="Every well-formed report is received.")
 def task_status(update: dict[str, Any]) -> Any:
     """Report about the panel in flight; without a `taskId`, an error gives back the one that is held."""
     target = update.pop("target", None)
@@ -54,35 +62,37 @@ def task_status(update: dict[str, Any]) -> Any:
 
 @extension_v2.route("/events", methods=["POST"])
 @extension_v2.arguments(EventRequestSchema)
-@extension_v2.response(200, description="The picture is queued; ask about it by this correlationId.")
-def create_event(draft: PictureDraft) -> Any:
+@extension_v2.response(200, AcceptedSchema, description="The picture is queued; ask about it by this correlationId.")
+def create_event(event: dict[str, Any]) -> Any:
     """Queue one picture."""
+    draft = picture_of(event)
     with write_transaction(db.session()) as session:
         queued = submit_picture(session, policy(), draft, settings().site_defaults, idempotency_key())
         name = queued.task.correlation_id or str(queued.task.id)
-    return {"status": "accepted", "correlationId": name}
+    return {"status": "accepted", "correlation_id": name}
 
 
 @extension_v2.route("/status/batch")
-@extension_v2.response(200, description="The status of the newest picture of each correlationId.")
+@extension_v2.doc(parameters=[query("correlationIds", "Separated by commas.")])
+@extension_v2.response(200, StatusesSchema, description="The status of the newest picture of each correlationId.")
 def batch_status() -> Any:
     """Show the status of pictures, by the correlationIds of their submitter."""
     values = ",".join(request.args.getlist("correlationIds")).split(",")
     names = list(dict.fromkeys(value.strip() for value in values if value.strip()))[:MOST_ASKED]
     statuses = snapshots.statuses_of(db.session(), policy(), names)
     pairs = zip(names, statuses, strict=True)
-    return {"requests": [{"correlationId": name, "status": status} for name, status in pairs]}
+    return {"requests": [{"correlation_id": name, "status": status} for name, status in pairs]}
 
 
 @extension_v2.route("/health")
-@extension_v2.response(200, description="The server and its database answer.")
+@extension_v2.response(200, HealthSchema, description="The server and its database answer.")
 def health() -> Any:
     """Show whether the server works, how much waits and how many extensions poll."""
     found = snapshots.health(db.session(), policy())
     return {
         "status": "healthy",
-        "pendingTasks": found.pending_tasks,
-        "extensionsConnected": found.workers_connected,
+        "pending_tasks": found.pending_tasks,
+        "extensions_connected": found.workers_connected,
     }
 
 

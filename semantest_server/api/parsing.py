@@ -7,7 +7,7 @@ from typing import Any
 from flask import Request
 from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from semantest_server.queue.drafts import UNPRINTABLE
 
@@ -30,8 +30,11 @@ class StrictParser(FlaskParser):
 
 def read_json(req: Request) -> Any:
     """The body of a request, parsed. Raises `BadRequest` if it is not JSON."""
+    raw = req.get_data(cache=True)
+    if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):  # it was cut off there
+        raise RequestEntityTooLarge
     try:
-        value = json.loads(req.get_data(cache=True).decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except ValueError as error:

@@ -16,7 +16,7 @@ from semantest_server.api.asking import (
     poller,
     settings,
 )
-from semantest_server.api.blueprint import Blueprint
+from semantest_server.api.blueprint import Blueprint, query
 from semantest_server.api.parsing import read_json, refuse_harmful
 from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
 from semantest_server.api.schemas.incoming import (
@@ -32,6 +32,7 @@ from semantest_server.api.schemas.outgoing import (
     EventsSchema,
     HandOutSchema,
     ReportedTaskSchema,
+    ResultsSchema,
     TaskSchema,
     TasksSchema,
 )
@@ -58,6 +59,13 @@ _reported = ReportedTaskSchema()
 
 
 @tasks.route("/tasks/pending")
+@tasks.doc(
+    parameters=[
+        query("limit", f"Panels over all hand-outs, 1 to {MOST_POLLED}; {PANELS} by default."),
+        query("domain", "A site that the client has a tab for; may be repeated."),
+        query("holding", "The receipts that the client has, separated by commas."),
+    ]
+)
 @tasks.response(200, HandOutSchema(many=True))
 def pending() -> Response:
     """Claim panels to draw: a list of hand-outs, empty when there is nothing; `Retry-After` says when to ask again."""
@@ -115,18 +123,18 @@ def list_events(page: dict[str, Any], task_id: str) -> Any:
     return {"events": events, "next": None if following is None else str(following)}
 
 
-@tasks.route("/tasks/<target>", methods=["PATCH"])
+@tasks.route("/tasks/<task_id>", methods=["PATCH"])
 @tasks.arguments(ReportSchema)
 @tasks.response(200, ReportedTaskSchema)
-def update_task(update: dict[str, Any], target: str) -> Any:
+def update_task(update: dict[str, Any], task_id: str) -> Any:
     """Report about a receipt, a task or a hand-out; `directive` says whether to go on drawing it."""
     with write_transaction(db.session()) as session:
-        (outcome,) = report(session, policy(), poller(), [report_of(update, target)])
+        (outcome,) = report(session, policy(), poller(), [report_of(update, task_id)])
         shown = _shown(outcome)
     if outcome.error is not None:
         raise outcome.error
     if outcome.is_conflict:
-        return problem(409, StaleReport.title, _stale(target), directive=outcome.directive)
+        return problem(409, StaleReport.title, _stale(task_id), directive=outcome.directive)
     return jsonify(shown)
 
 
@@ -134,7 +142,7 @@ def update_task(update: dict[str, Any], target: str) -> Any:
 @tasks.doc(
     requestBody={"content": {"application/json": {"schema": {"anyOf": [{"type": "array"}, {"type": "object"}]}}}}
 )
-@tasks.response(200, description="The results of the reports, in their order.")
+@tasks.response(200, ResultsSchema)
 def update_tasks() -> Any:
     """Report about up to 100 receipts, tasks or hand-outs at once; one bad item spoils no other."""
     body = read_json(request)

@@ -100,9 +100,6 @@ class _Round:
         self.journal.post()
         return [self._hand_out(comic, given) for comic in self._comics_of(given)]
 
-    def _most_held(self) -> int:
-        return 1 if self.poll.one_at_a_time else self.policy.worker_tasks
-
     def _held_comics(self) -> Iterable[int]:
         conditions = self._named_or_lost()
         if not conditions:

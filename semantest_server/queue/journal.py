@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update, insert, select
+from sqlalchemy import CursorResult, Update, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,8 @@ from semantest_server.clock import clock
 from semantest_server.errors import RaceLost
 from semantest_server.models import Base, Comic, Event, EventType, Task
 from semantest_server.policy import ETA_COMPLETIONS, Policy
+
+CORRELATION_IDS = 0x73656D61  # any number that nothing else on the database locks
 
 
 class Journal:
@@ -91,6 +93,15 @@ def insert_missing(session: Session, model: type[Base], **values: Any) -> bool:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(model).values(**values).on_conflict_do_nothing()
     return bool(session.connection().execute(statement.execution_options(preserve_rowcount=True)).rowcount)
+
+
+def lock_correlation_ids(session: Session) -> None:
+    """Let one transaction at a time look for open correlationIds and then open one. Before all row locks.
+
+    PostgreSQL only: another transaction's row that is not committed cannot be seen, and SQLite has one writer.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(CORRELATION_IDS)))
 
 
 def _locked_comics(session: Session, comic_ids: Iterable[int]) -> dict[int, Comic]:

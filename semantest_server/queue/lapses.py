@@ -20,6 +20,7 @@ def open_journal(session: Session, policy: Policy, comic_ids: Iterable[int]) -> 
     journal = Journal(session, policy, comic_ids)
     if journal.comics:
         _end_lapsed_leases(journal)
+        journal.post()  # at once: it stands whatever the caller finds
     return journal
 
 

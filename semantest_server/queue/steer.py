@@ -20,7 +20,7 @@ from semantest_server.models import (
     counter_of,
 )
 from semantest_server.policy import Policy
-from semantest_server.queue.journal import Journal, paused_seconds
+from semantest_server.queue.journal import Journal, lock_correlation_ids, paused_seconds
 from semantest_server.queue.lapses import open_journal
 
 RETRIED = (TaskStatus.FAILED, TaskStatus.CANCELLED)
@@ -58,6 +58,7 @@ def retry(session: Session, policy: Policy, comic_id: int, task_ids: Sequence[in
     What is neither stays as it is. A task whose correlationId a later task took over stays too. Raises `NotFound`,
     and `Invalid` if a named task is not the comic's.
     """
+    lock_correlation_ids(session)
     journal, comic = _open(session, policy, comic_id)
     conditions = [Task.comic_id == comic_id, Task.status.in_(RETRIED), ~_superseded()]
     if task_ids is not None:
@@ -155,9 +156,11 @@ def _move_all(
 
 
 def _superseded() -> ColumnElement[bool]:
-    """Whether a later task has the same correlationId; two open ones would be taken for one another."""
-    later = aliased(Task)
-    return exists().where(later.correlation_id == Task.correlation_id, later.id > Task.id)
+    """Whether its correlationId is another's: one that is open, or a later one that would be retried with it."""
+    other = aliased(Task)
+    is_open = (other.id != Task.id) & other.status.not_in(OVER)
+    is_later = (other.id > Task.id) & (other.status == TaskStatus.CANCELLED)
+    return exists().where(other.correlation_id == Task.correlation_id, is_open | is_later)
 
 
 def _check_tasks(session: Session, comic_id: int, task_ids: Sequence[int]) -> None:

@@ -30,7 +30,7 @@ from semantest_server.queue.drafts import (
     checked_comic,
     checked_picture,
 )
-from semantest_server.queue.journal import insert_missing
+from semantest_server.queue.journal import insert_missing, lock_correlation_ids
 from semantest_server.queue.lapses import open_journal
 
 SINGLE_PICTURES = "Single pictures"
@@ -64,6 +64,8 @@ def submit_comic(
     if submission and submission.comic_id:
         return session.get_one(Comic, submission.comic_id)
     draft = checked_comic(draft)
+    if any(panel.correlation_id for panel in draft.panels):
+        lock_correlation_ids(session)
     _check_correlation_ids(session, draft.panels)
     now = clock.now(session)
     comic = Comic(
@@ -100,6 +102,8 @@ def submit_picture(
     submission = _reserved(session, key)
     if submission and submission.task_id:
         return QueuedPicture(session.get_one(Task, submission.task_id), is_new=True)
+    if draft.panel.correlation_id:
+        lock_correlation_ids(session)
     open_task = _open_task(session, draft.panel.correlation_id)
     queued = QueuedPicture(open_task, False) if open_task else _queue_picture(session, policy, draft, defaults)
     if submission:

@@ -40,6 +40,7 @@ PROGRESS_KEYS = {
 EVENT_KEYS = {
     "id", "at", "type", "taskId", "batchId", "attempt", "worker", "leasedUntil", "message", "details",
 }  # fmt: skip
+on_one_database = pytest.mark.parametrize("backend", ["sqlite"])  # for what never gets as far as a database
 PROBLEM_KEYS = {"type", "title", "status", "detail"}
 
 
@@ -81,6 +82,13 @@ def app(database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], setti
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+@pytest.fixture
+def engine(app: Flask) -> Engine:
+    """Connections to the app's database; what the app has not committed is not seen through them."""
+    with app.app_context():
+        return db.engine
 
 
 @pytest.fixture
@@ -126,6 +134,12 @@ def named(worker: str | None) -> dict[str, str]:
 def receipts(hand_outs: list[Any]) -> list[str]:
     """The receipts of all panels of hand-outs, in their order."""
     return [panel["id"] for hand_out in hand_outs for panel in hand_out["payload"]["panels"]]
+
+
+def receipts_2x(answer: Any) -> list[str]:
+    """The receipts in an answer to the 2.x extension's poll."""
+    assert set(answer) == {"tasks"}
+    return [task["id"] for task in answer["tasks"]]
 
 
 def report(client: FlaskClient, target: str, status: str, worker: str | None = None, **fields: Any) -> TestResponse:

@@ -5,7 +5,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from ..conftest import FrozenClock
-from .conftest import COMIC_KEYS, FOREIGN_ORIGIN, PROGRESS_KEYS, pointers, poll, problem, queue, show, unchanged
+from .conftest import (
+    COMIC_KEYS,
+    FOREIGN_ORIGIN,
+    PROGRESS_KEYS,
+    on_one_database,
+    pointers,
+    poll,
+    problem,
+    queue,
+    show,
+    unchanged,
+)
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -53,6 +64,7 @@ def test_lapsed_leases_count_as_ended_in_every_comic(client: FlaskClient, engine
     assert [comic["progress"]["queued"] for comic in page["comics"]] == [1, 2]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
@@ -71,6 +83,7 @@ def test_a_parameter_that_cannot_be_used_is_refused(client: FlaskClient, query: 
     assert pointers(problem(client.get(f"/comics?{query}"), 422)) == [pointer]
 
 
+@on_one_database
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_other_methods_are_not_allowed(client: FlaskClient, method: str) -> None:
     response = client.open("/comics", method=method)
@@ -78,6 +91,7 @@ def test_other_methods_are_not_allowed(client: FlaskClient, method: str) -> None
     assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
 
 
+@on_one_database
 def test_a_foreign_page_sees_nothing(client: FlaskClient) -> None:
     queue(client)
     problem(client.get("/comics", headers={"Origin": FOREIGN_ORIGIN}), 403)

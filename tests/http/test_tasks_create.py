@@ -11,6 +11,7 @@ from .conftest import (
     TASK_KEYS,
     event_types,
     moment,
+    on_one_database,
     pointers,
     poll,
     problem,
@@ -201,6 +202,7 @@ def test_a_key_of_a_refused_request_may_be_used_again(client: FlaskClient, engin
 # Refuses
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
@@ -237,6 +239,7 @@ def test_what_cannot_be_queued_is_refused_at_its_field(
     assert pointers(problem(response, 422)) == [pointer]
 
 
+@on_one_database
 def test_every_wrong_field_is_named_at_once(client: FlaskClient) -> None:
     response = client.post("/tasks", json={"style": 5, "domain": "?", "surprise": 1})
     assert sorted(pointers(problem(response, 422))) == ["/domain", "/prompt", "/style", "/surprise"]
@@ -256,6 +259,7 @@ def test_a_key_of_200_characters_is_taken_and_a_longer_one_refused(client: Flask
     assert len(rows(engine)["submission"]) == 1
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"]
 )
@@ -272,6 +276,7 @@ def test_a_charset_beside_the_content_type_is_no_harm(client: FlaskClient) -> No
 # Stranger
 
 
+@on_one_database
 def test_a_foreign_page_cannot_queue(client: FlaskClient, engine: Engine) -> None:
     with unchanged(engine):
         problem(client.post("/tasks", json={"prompt": "Hero"}, headers={"Origin": FOREIGN_ORIGIN}), 403)

@@ -12,6 +12,7 @@ from .conftest import (
     FOREIGN_ORIGIN,
     TASK_KEYS,
     moment,
+    on_one_database,
     pointers,
     poll,
     problem,
@@ -318,6 +319,7 @@ def test_a_parameter_that_cannot_be_used_is_refused_by_its_name(client: FlaskCli
     assert pointers(problem(client.get(f"/tasks?{query}"), 422)) == [pointer]
 
 
+@on_one_database
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_other_methods_are_not_allowed(client: FlaskClient, method: str) -> None:
     response = client.open("/tasks", method=method)
@@ -328,6 +330,7 @@ def test_other_methods_are_not_allowed(client: FlaskClient, method: str) -> None
 # Stranger
 
 
+@on_one_database
 def test_a_foreign_page_sees_nothing(client: FlaskClient) -> None:
     queue(client)
     response = client.get("/tasks", headers={"Origin": FOREIGN_ORIGIN})

@@ -14,6 +14,7 @@ from .conftest import (
     TASK_KEYS,
     event_types,
     moment,
+    on_one_database,
     pointers,
     poll,
     problem,
@@ -480,6 +481,7 @@ def test_an_attempt_is_counted_once_however_often_it_is_reported(client: FlaskCl
 # Refuses
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -510,6 +512,7 @@ def test_a_report_that_cannot_be_read_is_refused_at_its_field(
     assert pointers(problem(response, 422)) == [pointer]
 
 
+@on_one_database
 def test_only_json_is_taken(client: FlaskClient, engine: Engine) -> None:
     queue(client)
     poll(client)
@@ -520,6 +523,7 @@ def test_only_json_is_taken(client: FlaskClient, engine: Engine) -> None:
 # Stranger
 
 
+@on_one_database
 def test_a_foreign_page_cannot_report(client: FlaskClient, engine: Engine) -> None:
     queue(client)
     poll(client)

@@ -18,6 +18,7 @@ from .conftest import (
     TASK_KEYS,
     moment,
     named,
+    on_one_database,
     pointers,
     poll,
     problem_of_poll,
@@ -432,6 +433,7 @@ def test_a_workers_name_of_200_characters_is_taken_and_a_longer_one_refused(
     assert receipts(poll(client, "w" * 200)) == ["1.1"]
 
 
+@on_one_database
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_other_methods_are_not_allowed(client: FlaskClient, method: str) -> None:
     response = client.open("/tasks/pending", method=method)
@@ -447,7 +449,7 @@ def test_options_is_answered(client: FlaskClient, engine: Engine) -> None:
     assert {"GET", "HEAD", "OPTIONS"} <= set(response.headers["Allow"].split(", "))
 
 
-@pytest.mark.parametrize("backend", ["sqlite"])
+@on_one_database
 @pytest.mark.parametrize(
     "trouble",
     [OperationalError("SELECT 1", {}, Exception("gone")), RaceLost("somebody was faster")],
@@ -472,7 +474,7 @@ def fail_to_claim(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     monkeypatch.setattr(import_module("semantest_server.api.tasks"), "claim", fail)
 
 
-@pytest.mark.parametrize("backend", ["sqlite"])
+@on_one_database
 def test_even_a_mistake_of_ours_is_an_empty_array(
     as_in_production: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ def first_status(number: int, attempt: int) -> ReportStatus:
 
 def draw(session: Session, name: str) -> Seen:
     """Poll, draw and report until everything is completed."""
-    poll = Poll(Poller(name, True), limit=7)
+    poll = Poll(Poller(name, True), limit=10)
     seen: Seen = {"over": [], "refused": []}
     while True:
         hand_outs = [] if is_idle(session, POLICY, poll) else poll_once(session, poll, seen)

@@ -31,7 +31,7 @@ from .drawing import EVERY, FAILS, GIVEN_BACK
 
 PROCESSES = 8
 GEMINI = "gemini.google.com"
-COMICS = {1: 40, 2: 80, 3: 100, 5: 200, 8: 280, 13: 400, 40: 400, 100: 500}  # how many at once: how many panels
+COMICS = {1: 10, 2: 20, 3: 30, 5: 60, 8: 80, 13: 200, 40: 700, 100: 900}  # how many at once: how many panels
 BACK = (EventType.COMPLETED, EventType.FAILED, EventType.GIVEN_BACK)
 
 Found = TypeVar("Found")
@@ -72,13 +72,12 @@ def draw_with_processes(url: str) -> list[dict[str, Any]]:
 
 def every_task_was_completed_once(queue: Queue) -> None:
     """Assert that each task has as many attempts as were needed, and one result."""
-    needed = {number: 2 if number % EVERY in (GIVEN_BACK, FAILS) else 1 for number in range(1, 501)}
     with queue.reading() as session:
         tasks = session.scalars(select(Task)).all()
         told = Counter((task_id, kind) for task_id, kind in session.execute(select(Event.task_id, Event.type)))
     assert len(tasks) == sum(COMICS.values()) == 2000
     for task in tasks:
-        assert (task.status, task.attempt) == ("completed", needed[task.number])
+        assert (task.status, task.attempt) == ("completed", 2 if task.number % EVERY in (GIVEN_BACK, FAILS) else 1)
         lines = {kind: told[task.id, kind] for kind in EventType if told[task.id, kind]}
         extra = {GIVEN_BACK: {EventType.GIVEN_BACK: 1}, FAILS: {EventType.FAILED: 1}}.get(task.number % EVERY, {})
         assert lines == {
@@ -161,12 +160,10 @@ def test_the_loser_of_a_race_for_a_paced_site_finds_the_other_sites(queue: Queue
     queue.comic("B", domain=GEMINI)
     queue.pace(gap_seconds=60)
     with queue.writing() as session:
-        assert titles(claim(session, queue.policy, poll_of("w1", limit=3))) == ["A", "B"]
-        queue_again = threads.submit(queue.comic, "D", domain="other.example")
+        assert titles(claim(session, queue.policy, poll_of("w1"))) == ["A"]
         loser = threads.submit(queue.poll, "w2", limit=3)
         wait_until_it_waits(queue, loser)
-    queue_again.result()
-    assert set(titles(loser.result())) <= {"D"}
+    assert titles(loser.result()) == ["B"]
 
 
 def test_whoever_races_for_two_tasks_nobody_goes_away_empty(queue: Queue, threads: ThreadPoolExecutor) -> None:
@@ -319,6 +316,22 @@ def test_pictures_of_new_sites_at_once_make_one_standing_comic_for_each(
     assert len({task for task, _ in tasks}) == 8
     assert len(queue.everything()["comic"]) == 1
     assert queue.progress(queue.task(tasks[0][0]).batch_id).queued == 8
+
+
+def test_a_picture_that_turns_out_to_be_queued_already_records_the_lapses_that_it_met(
+    queue: Queue, clock: FrozenClock, threads: ThreadPoolExecutor
+) -> None:
+    queue.picture("Hero")
+    queue.take()
+    draft = PictureDraft(PanelDraft("Monster", correlation_id="x"))
+    with queue.writing() as session:
+        task = submit_picture(session, queue.policy, draft, queue.defaults).task.id
+        clock.advance(60)
+        other = threads.submit(queue.picture, "Monster", correlation_id="x")
+        wait_until_it_waits(queue, other)
+    assert other.result() == (task, False)
+    queue.take("w2")
+    assert queue.told(1) == ["handed_out", "expired", "handed_out"]
 
 
 def test_pictures_of_one_correlation_id_for_two_sites_at_once_are_one_task(

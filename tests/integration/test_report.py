@@ -71,10 +71,9 @@ def lapse(queue: Queue, clock: FrozenClock) -> None:
 
 
 @LATEST
-@pytest.mark.parametrize("status", SUCCESS)
-def test_row_1_a_success_completes_a_task_that_is_leased(queue: Queue, name: Name, status: str) -> None:
+def test_row_1_a_success_completes_a_task_that_is_leased(queue: Queue, name: Name) -> None:
     queue.take()
-    assert queue.tell(name(queue, "1.1"), status) == GO_ON
+    assert queue.tell(name(queue, "1.1"), "completed") == GO_ON
     assert (queue.status(1), queue.lease(1), queue.task(1).progress) == ("completed", None, 100)
 
 
@@ -153,6 +152,13 @@ def test_row_1_by_task_id_the_success_is_that_of_the_latest_attempt(queue: Queue
     queue.take("w2")
     assert queue.tell(1, "completed", by="w1") == GO_ON
     assert queue.history(1)[-1] == Line("completed", 2, "w2")
+
+
+@pytest.mark.parametrize("status", SUCCESS)
+def test_row_1_every_word_for_a_success_completes_a_task(queue: Queue, status: str) -> None:
+    queue.take()
+    assert queue.tell("1.1", status) == GO_ON
+    assert queue.status(1) == "completed"
 
 
 def test_row_1_a_success_keeps_what_it_says_of_the_picture(queue: Queue) -> None:
@@ -254,16 +260,23 @@ def test_row_3_an_attempt_stays_open_over_cancelling_and_retrying(queue: Queue) 
 
 
 @LATEST
-@pytest.mark.parametrize("status", FAILURE)
 def test_row_4_a_failure_of_an_open_attempt_queues_the_task_with_backoff(
-    queue: Queue, name: Name, clock: FrozenClock, status: str
+    queue: Queue, clock: FrozenClock, name: Name
 ) -> None:
     queue.take()
-    assert queue.tell(name(queue, "1.1"), status, message="No answer") == GO_ON
+    assert queue.tell(name(queue, "1.1"), "failed", message="No answer") == GO_ON
     task = queue.task(1)
     assert (task.status, task.leased_until, task.worker, task.message) == ("queued", None, None, "No answer")
     assert task.available_at is not None
     assert 8 <= (task.available_at - clock.now).total_seconds() <= 12
+
+
+@pytest.mark.parametrize("status", FAILURE)
+def test_row_4_every_word_for_a_failure_queues_the_task_with_backoff(queue: Queue, status: str) -> None:
+    queue.take()
+    assert queue.tell("1.1", status) == GO_ON
+    assert queue.status(1) == "queued"
+    assert queue.task(1).available_at is not None
 
 
 @LATEST
@@ -311,11 +324,10 @@ def test_row_5_a_give_back_of_an_open_attempt_queues_the_task(queue: Queue, name
 
 
 @LATEST
-@pytest.mark.parametrize("status", GIVE_BACK)
-def test_row_5_a_lapsed_attempt_is_given_back_too(queue: Queue, clock: FrozenClock, name: Name, status: str) -> None:
+def test_row_5_a_lapsed_attempt_is_given_back_too(queue: Queue, clock: FrozenClock, name: Name) -> None:
     queue.take("w1")
     lapse(queue, clock)
-    assert queue.tell(name(queue, "1.1"), status) == STOP
+    assert queue.tell(name(queue, "1.1"), "cancelled") == STOP
     assert queue.told(1)[-1] == "given_back"
     assert queue.take("w1") == []
     assert queue.take("w2") == ["1.2"]
@@ -1078,6 +1090,16 @@ def test_2x_a_failure_of_another_tab_extends_the_lease_as_everything_that_is_ans
     clock.advance(100)
     queue.tell_2x("1.1", "error", tab=8)
     assert queue.lease(1) == 400
+
+
+@pytest.mark.parametrize("tab", [7, 8])
+def test_2x_a_failure_after_the_lease_ran_out_is_recorded_with_the_lapse(
+    queue: Queue, clock: FrozenClock, tab: int
+) -> None:
+    delivered(queue, tab=7)
+    clock.advance(400)
+    queue.tell_2x("1.1", "error", tab=tab)
+    assert queue.told(1)[:3] == ["handed_out", "running", "expired"]
 
 
 def test_2x_a_failure_of_another_tab_after_the_picture_is_there_changes_nothing_of_it(queue: Queue) -> None:

@@ -170,6 +170,17 @@ def test_every_task_that_is_retried_has_a_line_of_history(queue: Queue, comic: i
     assert [queue.told(task)[-1] == "retried" for task in range(1, 6)] == [False, False, False, True, False]
 
 
+def test_what_failed_by_a_lapse_that_nobody_recorded_can_be_retried_at_once(queue: Queue, clock: FrozenClock) -> None:
+    queue.set(max_attempts=1)
+    comic = queue.comic()
+    queue.take()
+    queue.tell("1.1", "running")
+    clock.advance(300)
+    queue.retry(comic)
+    assert queue.statuses(comic) == ["queued"]
+    assert queue.told(1) == ["handed_out", "running", "expired", "retried"]
+
+
 def test_a_retried_task_is_handed_out_at_once_and_afresh(queue: Queue, comic: int) -> None:
     queue.retry(comic)
     task = queue.task(4)

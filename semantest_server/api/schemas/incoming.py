@@ -4,10 +4,11 @@ import json
 import re
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from semantest_server.api.schemas.fields import Digits, Domain, Name, Text, Whole
+from semantest_server.errors import FieldError, Invalid
 from semantest_server.models import (
     NAME_CHARACTERS,
     PATH_CHARACTERS,
@@ -25,6 +26,7 @@ from semantest_server.queue.statuses import Report, ReportStatus
 IMAGE_URL = re.compile(r"https?://[^\s\"'<>\\]+|data:image/[a-zA-Z0-9.+-]+[;,][^\s\"'<>\\]*")
 MOST_REPORTS = 100
 DETAILS_CHARACTERS = 20_000
+PATHS = {"outputPath": "output_path", "fileName": "file_name", "imagePath": "image_path"}  # first one wins
 PRIORITIES = [priority.name.lower() for priority in Priority]
 
 
@@ -121,11 +123,24 @@ class NewTaskSchema(PanelSchema):
         return PictureDraft(domain=data.pop("domain", None), panel=PanelDraft(**data))
 
 
-class ReportSchema(Schema):
-    """A status update; fields that are not known here are kept as details."""
+class OpenSchema(Schema):
+    """A schema that keeps what it does not know, apart, as `details`: clients differ."""
 
     class Meta:
-        unknown = INCLUDE
+        unknown = EXCLUDE  # or an unknown field could have the name of one of ours in Python
+
+    @post_load(pass_original=True)
+    def keep_unknown(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Set aside what is not known."""
+        known = {field.data_key or name for name, field in self.fields.items()}
+        details = {name: value for name, value in original.items() if name not in known}
+        if len(json.dumps(details)) > DETAILS_CHARACTERS:
+            raise ValidationError(f"Unknown fields may have {DETAILS_CHARACTERS:,} characters in all.")
+        return {**data, "details": details}
+
+
+class ReportSchema(OpenSchema):
+    """A status update; fields that are not known here are kept as details."""
 
     status = fields.Enum(ReportStatus, by_value=True, required=True)
     progress = Digits(allow_none=True, validate=Range(0, 100))
@@ -140,14 +155,6 @@ class ReportSchema(Schema):
     download_path = fields.String(allow_none=True, data_key="downloadPath", validate=Length(max=4_096))
     message = fields.String(allow_none=True, validate=Length(max=10_000))
     tab_id = Name(allow_none=True, data_key="tabId")
-
-    @post_load
-    def make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Set aside what is not known as `details`."""
-        known = {name: data.pop(name) for name in self.fields if name in data}
-        if len(json.dumps(data)) > DETAILS_CHARACTERS:
-            raise ValidationError(f"Unknown fields may have {DETAILS_CHARACTERS:,} characters in all.")
-        return {**known, "details": data}
 
 
 class TargetedReportSchema(ReportSchema):
@@ -185,11 +192,8 @@ class TaskPageSchema(PageSchema):
     worker = fields.String()
 
 
-class EventPayloadSchema(Schema):
+class EventPayloadSchema(OpenSchema):
     """What a submitter of the 2.x dialect wants drawn; what is not known is kept as details."""
-
-    class Meta:
-        unknown = INCLUDE
 
     prompt = Text(PROMPT_CHARACTERS, required=True)
     correlation_id = Name(allow_none=True, data_key="correlationId")
@@ -201,36 +205,29 @@ class EventPayloadSchema(Schema):
     style = Text(STYLE_CHARACTERS, allow_none=True)
 
 
-class EventRequestSchema(Schema):
+class EventRequestSchema(OpenSchema):
     """An event of the 2.x dialect that asks for one picture."""
-
-    class Meta:
-        unknown = INCLUDE
 
     type = fields.String(required=True, validate=OneOf(["ImageGenerationRequestedEvent", "PromptRequestedEvent"]))
     id = Name(allow_none=True)
     correlation_id = Name(allow_none=True, data_key="correlationId")
     payload = fields.Nested(EventPayloadSchema, required=True)
 
-    @post_load
-    def make(self, data: dict[str, Any], **_: Any) -> PictureDraft:
-        """Turn it into a draft."""
-        payload = data.pop("payload")
-        names = (data.pop("correlation_id", None), payload.pop("correlation_id", None), data.pop("id", None))
-        paths = [payload.pop(name, None) for name in ("output_path", "file_name", "image_path")]
-        folder = payload.pop("download_folder", None)
-        panel = PanelDraft(
-            prompt=payload.pop("prompt"),
-            style=payload.pop("style", None),
-            output_path=_relative("outputPath", next((path for path in paths if path), None)),
-            download_folder=_relative("downloadFolder", folder),
-            correlation_id=next((name for name in names if name), None),
-        )
-        domain = payload.pop("domain", None)
-        details = {**data, **payload}
-        if len(json.dumps(details)) > DETAILS_CHARACTERS:
-            raise ValidationError(f"Unknown fields may have {DETAILS_CHARACTERS:,} characters in all.")
-        return PictureDraft(panel=panel, domain=domain, details=details)
+
+def picture_of(event: dict[str, Any]) -> PictureDraft:
+    """The picture that a loaded event asks for."""
+    payload = event["payload"]
+    names = (event.get("correlation_id"), payload.get("correlation_id"), event.get("id"))
+    paths = {name: payload.get(field) for name, field in PATHS.items()}
+    named = next((name for name, path in paths.items() if path), "outputPath")
+    panel = PanelDraft(
+        prompt=payload["prompt"],
+        style=payload.get("style"),
+        output_path=_relative(named, paths[named]),
+        download_folder=_relative("downloadFolder", payload.get("download_folder")),
+        correlation_id=next((name for name in names if name), None),
+    )
+    return PictureDraft(panel, payload.get("domain"), {**event["details"], **payload["details"]})
 
 
 def _relative(name: str, path: str | None) -> str | None:
@@ -239,7 +236,8 @@ def _relative(name: str, path: str | None) -> str | None:
     try:
         relative = make_relative(path)
     except ValueError as error:
-        raise ValidationError({"payload": {name: [str(error)]}}) from None
+        raise Invalid("The picture cannot be queued.", [FieldError(f"/payload/{name}", str(error))]) from None
     if len(relative) > PATH_CHARACTERS:
-        raise ValidationError({"payload": {name: [f"Must have 1 to {PATH_CHARACTERS} characters."]}})
+        message = f"Must have 1 to {PATH_CHARACTERS} characters."
+        raise Invalid("The picture cannot be queued.", [FieldError(f"/payload/{name}", message)])
     return relative

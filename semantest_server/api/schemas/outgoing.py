@@ -154,3 +154,49 @@ class HandOutSchema(Schema):
     type = fields.Constant("bulkImageGeneration")
     leased_until = UtcTime(data_key="leasedUntil")
     payload = fields.Function(lambda hand_out: PayloadSchema().dump(hand_out))
+
+
+class ResultsSchema(Schema):
+    """What became of each report, in their order."""
+
+    results = fields.List(fields.Dict(), metadata={"description": "taskId, status, task or problem, directive."})
+
+
+class PendingTasksSchema(Schema):
+    """What a poll of the 2.x dialect gives."""
+
+    tasks = fields.List(fields.Dict())
+
+
+class ReceivedSchema(Schema):
+    """That a report of the 2.x dialect has arrived."""
+
+    received = fields.Boolean()
+
+
+class AcceptedSchema(Schema):
+    """That a picture is queued, and what to ask about it by."""
+
+    status = fields.String()
+    correlation_id = fields.String(data_key="correlationId")
+
+
+class StatusSchema(Schema):
+    """What became of one picture; `unknown` if there is none."""
+
+    correlation_id = fields.String(data_key="correlationId")
+    status = fields.String()
+
+
+class StatusesSchema(Schema):
+    """What became of pictures."""
+
+    requests = fields.List(fields.Nested(StatusSchema))
+
+
+class HealthSchema(Schema):
+    """How the server is."""
+
+    status = fields.String()
+    pending_tasks = fields.Integer(data_key="pendingTasks")
+    extensions_connected = fields.Integer(data_key="extensionsConnected")
