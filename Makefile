@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format
+.PHONY: help run test check format chaos
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ run: $(VENV)/.installed ## Start the server on http://127.0.0.1:3003 (SEMANTEST_
 test: $(VENV)/.installed-for-tests ## Run all tests; ARGS="tests/unit -x" runs some.
 	@scripts/chromium $(BIN)
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.installed-for-tests ## Kill everything at random while 5,000 panels are drawn, on both databases.
+	@SEMANTEST_TEST_CHAOS_TASKS=$${SEMANTEST_TEST_CHAOS_TASKS:-5000} \
+		$(BIN)/python -m pytest -s tests/chaos/test_chaos.py $(ARGS)
 
 check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types.
 	@$(BIN)/ruff check

@@ -1,6 +1,7 @@
 """Many at once: nothing is drawn twice, no cap is passed, nothing is empty by accident, nothing fails on a lock."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -31,6 +32,7 @@ from .drawing import EVERY, FAILS, GIVEN_BACK
 
 PROCESSES = 8
 GEMINI = "gemini.google.com"
+TIMES = int(os.environ.get("SEMANTEST_TEST_TIMES", "1"))  # 10 draws 20,000 panels
 COMICS = {1: 10, 2: 20, 3: 30, 5: 60, 8: 80, 13: 200, 40: 700, 100: 900}  # how many at once: how many panels
 BACK = (EventType.COMPLETED, EventType.FAILED, EventType.GIVEN_BACK)
 
@@ -45,7 +47,7 @@ def test_eight_processes_draw_two_thousand_panels_each_exactly_once(connections:
     for number, (parallel, panels) in enumerate(COMICS.items()):
         queue.comic(
             f"Comic {parallel}",
-            panels=panels,
+            panels=panels * TIMES,
             parallel=parallel,
             priority=Priority(number % 3),
             domain=GEMINI if number % 2 else None,
@@ -63,7 +65,7 @@ def draw_with_processes(url: str) -> list[dict[str, Any]]:
     """Let real processes draw everything; what each of them saw."""
     script = str(Path(__file__).with_name("drawing.py"))
     done = subprocess.run(
-        [sys.executable, script, url, str(PROCESSES)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, script, url, str(PROCESSES)], capture_output=True, text=True, timeout=300 * TIMES, check=False
     )
     assert done.returncode == 0, done.stderr
     seen: list[dict[str, Any]] = json.loads(done.stdout)
@@ -75,7 +77,7 @@ def every_task_was_completed_once(queue: Queue) -> None:
     with queue.reading() as session:
         tasks = session.scalars(select(Task)).all()
         told = Counter((task_id, kind) for task_id, kind in session.execute(select(Event.task_id, Event.type)))
-    assert len(tasks) == sum(COMICS.values()) == 2000
+    assert len(tasks) == sum(COMICS.values()) * TIMES == 2_000 * TIMES
     for task in tasks:
         assert (task.status, task.attempt) == ("completed", 2 if task.number % EVERY in (GIVEN_BACK, FAILS) else 1)
         lines = {kind: told[task.id, kind] for kind in EventType if told[task.id, kind]}

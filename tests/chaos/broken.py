@@ -1,0 +1,84 @@
+"""Servers with one guard taken out, to show that the verification sees it.
+
+`gunicorn 'tests.chaos.broken:app("lease")'` serves the real app, patched in its own processes only.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import count
+
+from flask import Flask
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from semantest_server import create_app
+from semantest_server.database import write_transaction
+from semantest_server.models import OUT, Comic, Ending, Task, TaskStatus
+from semantest_server.queue import claim, report
+from semantest_server.queue.journal import Journal
+from semantest_server.queue.leases import Held
+from semantest_server.queue.statuses import Kind, Report, Verdict
+
+EVERY = 5
+
+
+def app(guard: str) -> Flask:
+    """The app without this guard."""
+    BREAKS[guard]()
+    return create_app()
+
+
+def hand_out_what_is_leased() -> None:
+    """Let every fifth claim take a panel that another worker draws, as if it were queued."""
+    lease, numbers = claim._Round._lease, count(1)
+
+    def lease_again(self: claim._Round, comic: Comic, room: int) -> list[Task]:
+        taken = select(Task.id).where(Task.comic_id == comic.id, Task.status.in_(OUT), Task.worker_id != self.worker.id)
+        for task in self.session.scalars(taken.limit(next(numbers) % EVERY == 0)).all():
+            loose = {"status": TaskStatus.QUEUED, "leased_until": None, "worker_id": None}
+            self._execute(update(Task).where(Task.id == task).values(**loose))
+            self.journal.moved(comic.id, "out", "ready")
+        return lease(self, comic, room)
+
+    claim._Round._lease = lease_again  # type: ignore[method-assign, assignment]
+
+
+def accept_a_result_again() -> None:
+    """Take a repeated success for a new one."""
+    apply = report._apply_to_attempt
+
+    def apply_again(journal: Journal, one: Report, held: Held) -> Verdict:
+        if one.kind is Kind.SUCCESS and held.attempt.ended is Ending.COMPLETED:
+            report._complete(journal, one, held)
+            return Verdict.ACCEPTED
+        return apply(journal, one, held)
+
+    report._apply_to_attempt = apply_again
+
+
+def answer_without_commit() -> None:
+    """Answer every fifth request as though it had been done."""
+    numbers = count(1)
+
+    @contextmanager
+    def forgetful(session: Session) -> Iterator[Session]:
+        if next(numbers) % EVERY:
+            with write_transaction(session):
+                yield session
+            return
+        session.rollback()
+        session.connection(execution_options={"semantest_begin": "IMMEDIATE"})
+        yield session
+        session.flush()
+        session.rollback()
+
+    views = import_module("semantest_server.api.tasks")
+    views.write_transaction = forgetful  # type: ignore[attr-defined]
+
+
+BREAKS: dict[str, Callable[[], None]] = {
+    "lease": hand_out_what_is_leased,
+    "result": accept_a_result_again,
+    "commit": answer_without_commit,
+}
