@@ -19,6 +19,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__, instance_path=config.instance_path(overrides), instance_relative_config=True)
     config.load(app, overrides)
     cast(DefaultJSONProvider, app.json).sort_keys = False
+    app.url_map.merge_slashes = False  # an address is right or it is not; no HTML redirects for programs
     db.init_app(app)
     Migrate(app, db, directory=config.MIGRATIONS)
     app.extensions["semantest"] = config.semantest(app)
