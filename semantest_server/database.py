@@ -12,6 +12,7 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, Text, cast, event, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
@@ -19,7 +20,18 @@ from semantest_server.models import Base, Revision
 
 __all__ = ["clock", "db", "revision", "write_transaction"]
 
-db = SQLAlchemy(model_class=Base, session_options={"autoflush": False})
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy whose end of a request cannot undo an answer that has been made."""
+
+    def _teardown_session(self, exc: BaseException | None) -> None:
+        try:
+            super()._teardown_session(exc)
+        except SQLAlchemyError:  # the connection is lost, and with it only what had been read
+            self.session.registry.clear()
+
+
+db = Database(model_class=Base, session_options={"autoflush": False})
 
 SQLITE_BUSY_SECONDS = 30
 CACHE_KIB = 16_384

@@ -139,7 +139,7 @@ def _of_queue(error: QueueError) -> Response:
 def _of_database(error: SQLAlchemyError) -> Response:
     log.error("database: %s", error.orig if isinstance(error, DBAPIError) else error)
     words = next((words for sign, words in DATABASE_WORDS.items() if sign in str(error)), "It does not answer.")
-    return problem(503, "The database is not available", f"{words} Nothing was changed; ask again in a moment.")
+    return problem(503, "The database is not available", f"{words} Ask again in a moment.")
 
 
 def _sentence(errors: list[FieldError]) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import Engine, event, text
 from werkzeug.test import TestResponse
 
 from semantest_server import create_app
@@ -94,7 +94,24 @@ def test_a_postgresql_that_is_away_costs_a_503(tmp_path: Path) -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
     client = create_app({"SEMANTEST_INSTANCE": str(tmp_path), "SEMANTEST_DATABASE_URL": url}).test_client()
     for path in ("/health", "/comics", "/tasks"):
-        assert "Nothing was changed" in refused(client.get(path))
+        assert "Ask again" in refused(client.get(path))
     poll = client.get("/tasks/pending")
     assert (poll.status_code, poll.json) == (503, [])
     assert int(poll.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_connection_that_dies_after_the_answer_was_made_undoes_nothing(app: Flask, engine: Engine) -> None:
+    app.testing = False
+
+    @app.after_request
+    def kill(response: Response) -> Response:
+        pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+        with engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        return response
+
+    client = app.test_client()
+    assert client.get("/comics").status_code == 200
+    assert client.get("/tasks/pending").json == []
+    assert not db.session.registry.registry
