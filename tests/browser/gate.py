@@ -36,8 +36,8 @@ class Gate:
 
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
-        self._stops: Callable[[Call], bool] = _nothing
-        self._passes_on = False
+        self._loses_request: Callable[[Call], bool] = _nothing
+        self._loses_answer: Callable[[Call], bool] = _nothing
         self._caught = threading.Event()
         self._opened = threading.Event()
         self._http = _GateServer(self)
@@ -47,11 +47,13 @@ class Gate:
 
     def lose_request(self, which: Callable[[Call], bool]) -> None:
         """Stop such requests: the server never sees them, and they are never answered."""
-        self._close(which, passes_on=False)
+        self._close()
+        self._loses_request = which
 
     def lose_answer(self, which: Callable[[Call], bool]) -> None:
-        """Pass such requests on to the server, and stop its answers."""
-        self._close(which, passes_on=True)
+        """Pass such requests on to the server, and stop its answers, those to requests already on their way too."""
+        self._close()
+        self._loses_answer = which
 
     def wait_until_caught(self) -> None:
         """Return once a request was stopped, or its answer."""
@@ -59,7 +61,7 @@ class Gate:
 
     def open(self) -> None:
         """Pass everything on from now on. What was stopped is gone."""
-        self._stops = _nothing
+        self._loses_request = self._loses_answer = _nothing
         self._opened.set()
 
     def close(self) -> None:
@@ -71,23 +73,25 @@ class Gate:
 
     def pass_through(self, call: Call, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """The server's answer, or None if the request or the answer was stopped."""
-        answer = None
-        if self._passes_on:
-            answer = self._ask(call, headers)
-            call = replace(call, answer=answer[2])
-        if self._stops(call):
-            self._caught.set()
-            self._opened.wait(DEADLINE_SECONDS)
+        if self._loses_request(call):
+            self._stop()
             return None
-        return answer or self._ask(call, headers)
+        answer = self._ask(call, headers)
+        if self._loses_answer(replace(call, answer=answer[2])):
+            self._stop()
+            return None
+        return answer
 
-    def _close(self, which: Callable[[Call], bool], *, passes_on: bool) -> None:
+    def _stop(self) -> None:
+        self._caught.set()
+        self._opened.wait(DEADLINE_SECONDS)
+
+    def _close(self) -> None:
         self._caught.clear()
         self._opened.clear()
-        self._passes_on = passes_on
-        self._stops = which
 
     def _ask(self, call: Call, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
+        __import__("time").sleep(0.7)
         connection = http.client.HTTPConnection("localhost", self.server_port, timeout=30)
         try:
             connection.request(call.method, call.path, call.body or None, headers)
