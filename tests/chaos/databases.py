@@ -2,8 +2,11 @@
 
 import pwd
 import signal
+import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +50,19 @@ class Sqlite:
     def strike(self, lot: float, now: float) -> bool:
         """Nothing to kill."""
         return False
+
+
+@contextmanager
+def killable_postgres() -> Iterator["PostgresServer"]:
+    """Give a PostgreSQL server that a test may kill."""
+    # not in pytest's folder: the server may run as another user, and a path to a socket must be short
+    with tempfile.TemporaryDirectory(prefix="semantest-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 class Postgres:

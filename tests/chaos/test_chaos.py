@@ -5,7 +5,6 @@
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from ..conftest import BOTH
 from ..postgres import new_database
-from .databases import Database, Postgres, PostgresServer, Sqlite
+from .databases import Database, Postgres, PostgresServer, Sqlite, killable_postgres
 from .processes import command
 from .proxy import Losses
 from .schedule import Target
@@ -37,14 +36,8 @@ RULES = {"lease": Rule.LEASE, "result": Rule.RESULT, "commit": Rule.REPORT}
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server that a test may kill."""
-    # not in pytest's folder: the server may run as another user, and a path to a socket must be short
-    with tempfile.TemporaryDirectory(prefix="semantest-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with killable_postgres() as server:
+        yield server
 
 
 @pytest.fixture

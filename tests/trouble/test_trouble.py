@@ -2,6 +2,7 @@
 
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from werkzeug.test import TestResponse
 
 from semantest_server import create_app
 from semantest_server.database import db
+from semantest_server.upgrade import upgrade
+
+from ..chaos.databases import PostgresServer, killable_postgres
+from ..postgres import new_database
 
 COMIC = {"title": "A comic", "prompts": ["a prompt " * 400] * 20}
 
@@ -115,3 +120,73 @@ def test_a_connection_that_dies_after_the_answer_was_made_undoes_nothing(app: Fl
     assert client.get("/comics").status_code == 200
     assert client.get("/tasks/pending").json == []
     assert not db.session.registry.registry
+
+
+@pytest.fixture(params=[1, 0], ids=["pre-ping", "no pre-ping"])
+def pre_ping(request: pytest.FixtureRequest) -> int:
+    """Whether a pooled connection is tried before use."""
+    return int(request.param)
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that a test may kill."""
+    with killable_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def killable(postgres: PostgresServer, pre_ping: int, tmp_path: Path) -> Iterator[FlaskClient]:
+    """A client of a server whose database is on that PostgreSQL."""
+    with new_database(postgres.url) as url:
+        settings: dict[str, Any] = {
+            "SEMANTEST_INSTANCE": str(tmp_path),
+            "SEMANTEST_DATABASE_URL": url.render_as_string(hide_password=False),
+            "SEMANTEST_POOL_PRE_PING": pre_ping,
+        }
+        app = create_app(settings)
+        upgrade(app)
+        yield app.test_client()
+        with app.app_context():
+            db.engine.dispose()
+
+
+def kill(postgres: PostgresServer) -> None:
+    """End every process of PostgreSQL at once."""
+    postgres.process.strike(signal.SIGQUIT)
+    postgres.process.stop()
+
+
+def test_a_restart_of_postgresql_costs_a_503_in_the_gap_and_nothing_afterwards(
+    postgres: PostgresServer, killable: FlaskClient
+) -> None:
+    assert killable.post("/comics", json=COMIC).status_code == 201
+    given: Any = killable.get("/tasks/pending?limit=1").json
+    panel = given[0]["payload"]["panels"][0]["id"]
+    success = {"status": "completed", "imageUrl": "https://chatgpt.com/a.png"}
+
+    kill(postgres)
+    refused(killable.get("/comics/1"))
+    refused(killable.post("/comics", json=COMIC))
+    refused(killable.patch(f"/tasks/{panel}", json=success))
+    poll = killable.get("/tasks/pending")
+    assert (poll.status_code, poll.json) == (503, [])
+    assert killable.get("/admin/").status_code == 503
+
+    postgres.start()
+    assert killable.patch(f"/tasks/{panel}", json=success).status_code == 200
+    assert killable.post("/comics", json=COMIC).status_code == 201
+    comic: Any = killable.get("/comics/1").json
+    assert comic["progress"]["completed"] == 1
+    assert killable.get("/tasks/pending?limit=1").json != []
+
+
+def test_a_restart_of_postgresql_that_no_request_met_is_noticed(
+    postgres: PostgresServer, killable: FlaskClient, pre_ping: int
+) -> None:
+    assert killable.get("/comics").status_code == 200
+    kill(postgres)
+    postgres.start()
+    if not pre_ping:
+        refused(killable.get("/comics"))
+    assert killable.get("/comics").status_code == 200
