@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+NOW = select(func.clock_timestamp())
+
 
 class Clock:
     """Aware UTC time: the database's clock on PostgreSQL, since hosts differ, the machine's on SQLite.
@@ -22,8 +24,12 @@ class Clock:
             return self.source()
         if session.get_bind().dialect.name == "sqlite":
             return datetime.now(UTC)
-        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        moment: datetime = session.connection().execute(NOW).scalar_one()
         return moment.astimezone(UTC)
+
+    def here(self) -> datetime:
+        """The time by this machine's clock, for what may be a little off. No statement."""
+        return self.source() if self.source is not None else datetime.now(UTC)
 
 
 clock = Clock()

@@ -1,28 +1,46 @@
-"""The connection to the database, and its transactions: how they begin and end on SQLite and PostgreSQL.
+"""The connection to the database: its sessions, the transactions of views, and whether anything has changed."""
 
-SQLite: write-ahead log, `synchronous=FULL` (a commit survives power loss), and a write transaction begins with
-`BEGIN IMMEDIATE`, so that it waits for its turn instead of failing half-way. PostgreSQL: READ COMMITTED; what a
-change depends on is locked first (worker, comics by id, sites by name, tasks) or guarded in the statement.
-"""
-
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, ExceptionContext, Text, cast, event, func, select, update
+from sqlalchemy import Engine, Text, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
 from semantest_server.models import Base, Revision
+from semantest_server.transactions import SESSION, Groups, write_transaction
 
 __all__ = ["clock", "db", "revision", "write_transaction"]
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy whose end of a request cannot undo an answer that has been made."""
+    """Flask-SQLAlchemy whose end of a request cannot undo an answer that has been made, and that commits in groups."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._groups: WeakKeyDictionary[Engine, Groups] = WeakKeyDictionary()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Begin a transaction that writes, for a view: committed at the end, rolled back if anything is raised.
+
+        What it yields is the session to use. On SQLite a commit waits for the disk, and what other requests of
+        this process have done meanwhile is committed together.
+        """
+        engine = self.engine
+        if engine.dialect.name != "sqlite":
+            with write_transaction(self.session()) as session:
+                yield session
+            return
+        if self.session.registry.has():
+            self.session.rollback()  # what was read before is let go
+        groups = self._groups.get(engine) or self._groups.setdefault(engine, Groups())
+        with groups.transaction(engine) as session:
+            yield session
 
     def _teardown_session(self, exc: BaseException | None) -> None:
         try:
@@ -31,32 +49,7 @@ class Database(SQLAlchemy):
             self.session.registry.clear()
 
 
-db = Database(model_class=Base, session_options={"autoflush": False})
-
-SQLITE_BUSY_SECONDS = 30
-CACHE_KIB = 16_384
-BROKEN_FILE = ("malformed", "not a database", "readonly", "disk is full", "disk I/O error", "unable to open")
-
-
-@contextmanager
-def write_transaction(session: Session) -> Iterator[Session]:
-    """Begin a transaction that writes, commit it at the end, and roll it back if anything is raised.
-
-    Anything read before is let go first: SQLite cannot turn a reading transaction into a writing one while
-    another writes.
-    """
-    session.rollback()
-    connection = session.connection(execution_options={"semantest_begin": "IMMEDIATE"})
-    changes = _changes(connection)
-    try:
-        yield session
-        session.flush()
-        if changes is not None and _changes(connection) != changes:
-            session.execute(update(Revision).values(number=Revision.number + 1))
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+db = Database(model_class=Base, session_options={**SESSION})
 
 
 def revision(session: Session) -> str:
@@ -72,34 +65,3 @@ def revision(session: Session) -> str:
 
 def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
-
-
-def _changes(connection: Connection) -> int | None:
-    driver = connection.connection.driver_connection
-    return driver.total_changes if isinstance(driver, sqlite3.Connection) else None
-
-
-@event.listens_for(Engine, "connect")
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
-    connection.isolation_level = None  # the driver would begin transactions by itself, and too late
-    connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
-
-@event.listens_for(Engine, "handle_error")
-def _let_go_of_broken_files(context: ExceptionContext) -> None:
-    """Close SQLite connections to a file that cannot be used, so that the next request opens what is there then."""
-    error = context.original_exception
-    if isinstance(error, sqlite3.DatabaseError) and any(words in str(error) for words in BROKEN_FILE):
-        context.is_disconnect = True
-
-
-@event.listens_for(Engine, "begin")
-def _begin(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('semantest_begin', '')}")

@@ -7,12 +7,13 @@ rebound name shows in Host.
 import logging
 import re
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
 
 log = logging.getLogger(__name__)
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+PORT = re.compile(r":[0-9]+$")
 EXTENSION_ORIGIN = re.compile(r"chrome-extension://([a-p]{32})")
 TRUSTED_SITES = ("none", "same-origin")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -25,91 +26,99 @@ PREFLIGHT_SECONDS = 600
 
 def init_app(app: Flask) -> None:
     """Check every request before anything else is done for it, and answer extensions with CORS headers."""
-    app.before_request(refuse_strangers)
-    app.before_request(refuse_nul)
-    app.before_request(refuse_other_content)
+    app.before_request(check)
     app.after_request(answer_origin)
 
 
-def refuse_strangers() -> None:
-    """Refuse what a foreign web page could have sent."""
-    if _host_name() not in (*LOOPBACK_HOSTS, *current_app.config["SEMANTEST_HOSTS"]):
-        raise _refusal("host", "This server does not go by that name; SEMANTEST_HOSTS adds names to it.")
-    if extension_id():
-        return
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != f"{request.scheme}://{request.host}":
-        raise _refusal("origin", "Pages and extensions of that origin may not ask this server.")
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    if site not in TRUSTED_SITES and not _is_visit():
-        raise _refusal("site", "Pages of other sites may not ask this server.")
+def this_request() -> Request:
+    """The request itself: Flask's `request` looks it up anew at each use, which a poll would pay for 30 times."""
+    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
-def refuse_nul() -> None:
-    """Refuse a NUL in an address: PostgreSQL cannot even look for one."""
-    if "\0" in request.path or b"%00" in request.query_string:
+def check() -> None:
+    """Refuse what a foreign web page could have sent, and what nothing here could take."""
+    asked = this_request()
+    _refuse_strangers(asked)
+    if "\0" in asked.path or b"%00" in asked.query_string:  # PostgreSQL cannot even look for one
         raise BadRequest("The address must not contain a NUL character.")
-
-
-def refuse_other_content() -> None:
-    """Refuse bodies that are not JSON: a foreign page could send those without asking first."""
-    if request.method in SAFE_METHODS or request.path.startswith(PAGES) or not _has_body():
-        return
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+    if asked.method not in SAFE_METHODS and not asked.path.startswith(PAGES):
+        _refuse_other_content(asked)
 
 
 def answer_origin(response: Response) -> Response:
-    """Tell an extension's browser that the extension may read the answer; nobody else is told anything."""
-    if request.path == "/" or f"{request.path}/".startswith((PAGES, STATIC)):
+    """Tell an extension's browser that the extension may read the answer; nobody else is told anything.
+
+    No browser may keep it: it would answer polls by itself.
+    """
+    asked = this_request()
+    if asked.path == "/" or f"{asked.path}/".startswith((PAGES, STATIC)):
         return response
-    response.vary.add("Origin")
-    if extension_id():
-        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.add("Vary", "Origin")
+    if extension_id(asked):
+        response.headers["Access-Control-Allow-Origin"] = asked.headers["Origin"]
         response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-        if request.method == "OPTIONS":
-            _answer_preflight(response)
+        if asked.method == "OPTIONS":
+            _answer_preflight(asked, response)
     return response
 
 
-def extension_id() -> str | None:
+def extension_id(asked: Request) -> str | None:
     """The id of the extension that asks, if it is one that may."""
-    match = EXTENSION_ORIGIN.fullmatch(request.headers.get("Origin", ""))
-    allowed = current_app.config["SEMANTEST_EXTENSIONS"]
+    origin = asked.headers.get("Origin")
+    match = EXTENSION_ORIGIN.fullmatch(origin) if origin else None
+    allowed = current_app.config["SEMANTEST_EXTENSIONS"] if match else ()
     return match[1] if match and (not allowed or match[1] in allowed) else None
 
 
-def _answer_preflight(response: Response) -> None:
+def _refuse_strangers(asked: Request) -> None:
+    if not _is_ours(asked.headers.get("Host", "")):
+        raise _refusal(asked, "host", "This server does not go by that name; SEMANTEST_HOSTS adds names to it.")
+    if extension_id(asked):
+        return
+    origin = asked.headers.get("Origin")
+    if origin is not None and origin != f"{asked.scheme}://{asked.host}":
+        raise _refusal(asked, "origin", "Pages and extensions of that origin may not ask this server.")
+    site = asked.headers.get("Sec-Fetch-Site", "none")
+    if site not in TRUSTED_SITES and not _is_visit(asked):
+        raise _refusal(asked, "site", "Pages of other sites may not ask this server.")
+
+
+def _refuse_other_content(asked: Request) -> None:
+    """Refuse bodies that are not JSON: a foreign page could send those without asking first."""
+    has_body = bool(asked.content_length) or "Transfer-Encoding" in asked.headers
+    if has_body and asked.mimetype != "application/json":
+        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+
+
+def _answer_preflight(asked: Request, response: Response) -> None:
     response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "GET, POST, PATCH")
     response.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
     response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
-    if request.headers.get("Access-Control-Request-Private-Network") == "true":
+    if asked.headers.get("Access-Control-Request-Private-Network") == "true":
         response.headers["Access-Control-Allow-Private-Network"] = "true"
 
 
-def _host_name() -> str:
-    host = request.headers.get("Host", "")
-    return re.sub(r":[0-9]+$", "", host).lower().rstrip(".")
+def _is_ours(host: str) -> bool:
+    """Whether a Host header names this server, at whatever port."""
+    name = PORT.sub("", host).lower().rstrip(".")
+    return name in LOOPBACK_HOSTS or name in current_app.config["SEMANTEST_HOSTS"]
 
 
-def _has_body() -> bool:
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
-
-
-def _is_visit() -> bool:
+def _is_visit(asked: Request) -> bool:
     """Whether a person followed a link to a page of ours: it opens on its own, and reading changes nothing."""
     wanted = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    headers = all(request.headers.get(name) == value for name, value in wanted.items())
-    return headers and request.method == "GET" and (request.path == "/" or request.path.startswith(PAGES))
+    headers = all(asked.headers.get(name) == value for name, value in wanted.items())
+    return headers and asked.method == "GET" and (asked.path == "/" or asked.path.startswith(PAGES))
 
 
-def _refusal(reason: str, detail: str) -> Forbidden:
+def _refusal(asked: Request, reason: str, detail: str) -> Forbidden:
     log.warning(
         "refused %s %r reason=%s host=%r origin=%r",
-        request.method,
-        request.path,
+        asked.method,
+        asked.path,
         reason,
-        request.headers.get("Host", "")[:100],
-        request.headers.get("Origin", "")[:100],
+        asked.headers.get("Host", "")[:100],
+        asked.headers.get("Origin", "")[:100],
     )
     return Forbidden(detail)

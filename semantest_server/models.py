@@ -149,7 +149,7 @@ class Base(DeclarativeBase):
 class Comic(Base):
     """What a creator queues: a title, a style, options and its panels.
 
-    The six counters say how many of its tasks are where; `queue/counts.py` moves them in the transaction that
+    The six counters say how many of its tasks are where; `queue/journal.py` moves them in the transaction that
     moves the tasks. `ready` and `waiting` (for a backoff to end) are queued, `out` is leased or running.
     """
 

@@ -4,13 +4,14 @@ from flask import Flask, redirect, url_for
 from werkzeug import Response
 
 from semantest_server.admin import comic, comics, sites, words, workers
-from semantest_server.admin.frame import csrf, pages, render_error
+from semantest_server.admin.frame import PageSessions, csrf, pages, render_error
 
 __all__ = ["comic", "comics", "init_app", "render_error", "sites", "workers"]
 
 
 def init_app(app: Flask) -> None:
     """Add the pages, and `/` that leads to them."""
+    app.session_interface = PageSessions()
     csrf.init_app(app)
     words.init_app(app)
     app.register_blueprint(pages, url_prefix="/admin")

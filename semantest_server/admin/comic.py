@@ -11,7 +11,7 @@ from semantest_server.admin.forms import ComicSettingsForm
 from semantest_server.admin.frame import pages
 from semantest_server.admin.live import Live, live, renewed
 from semantest_server.admin.pictures import is_picture_data, picture_response
-from semantest_server.database import db, write_transaction
+from semantest_server.database import db
 from semantest_server.errors import Conflict, Invalid
 from semantest_server.models import ComicStatus, TaskStatus
 from semantest_server.queue.drafts import MOST_NUMBER
@@ -70,7 +70,7 @@ def change_status(comic_id: int) -> AnyResponse:
         abort(400)
     status, said = decision
     try:
-        with write_transaction(db.session()) as session:
+        with db.writing() as session:
             change_comic(session, asked.policy(), comic_id, status=status)
         flash(said)
     except Conflict as error:
@@ -83,7 +83,7 @@ def retry_panels(comic_id: int) -> AnyResponse:
     """Queue failed and cancelled panels again: those named, or all."""
     task_ids = asked.named_tasks()
     try:
-        with write_transaction(db.session()) as session:
+        with db.writing() as session:
             retry(session, asked.policy(), comic_id, task_ids or None)
         flash("Queued again.")
     except Invalid as error:
@@ -97,7 +97,7 @@ def change_settings(comic_id: int) -> AnyResponse:
     form = ComicSettingsForm()
     if not form.validate():
         return asked.refused(_page(_snapshot(comic_id), form))
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         change_comic(session, asked.policy(), comic_id, **form.changes())
     flash("Saved.")
     return _back_to(comic_id)

@@ -8,7 +8,7 @@ from semantest_server.admin import asked, words
 from semantest_server.admin.forms import ComicForm
 from semantest_server.admin.frame import pages
 from semantest_server.admin.live import Live, live, renewed
-from semantest_server.database import db, write_transaction
+from semantest_server.database import db
 from semantest_server.errors import KeyReused
 from semantest_server.queue.submit import submit_comic
 
@@ -64,7 +64,7 @@ def _queue(form: ComicForm) -> int | None:
     draft = form.draft()
     key = form.idempotency_key(draft)
     try:
-        with write_transaction(db.session()) as session:
+        with db.writing() as session:
             return submit_comic(session, draft, asked.site_defaults(), key).id
     except KeyReused:
         form.renew_key()

@@ -1,9 +1,11 @@
 """What surrounds every page: its headers, the check of its forms' tokens, and its errors."""
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Flask, Request, Response, make_response, render_template
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from semantest_server.errors import NotFound
+from semantest_server.guard import PAGES
 
 pages = Blueprint("admin", __name__)
 csrf = CSRFProtect()
@@ -11,6 +13,14 @@ csrf = CSRFProtect()
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: https: http:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+
+
+class PageSessions(SecureCookieSessionInterface):
+    """Sessions for pages only: extensions keep no cookies, and to look for some takes time at every poll."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of whoever looks at a page; None elsewhere."""
+        return super().open_session(app, request) if request.path.startswith(PAGES) else None
 
 
 @pages.before_request

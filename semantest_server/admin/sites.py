@@ -7,7 +7,7 @@ from semantest_server import snapshots
 from semantest_server.admin import asked
 from semantest_server.admin.forms import PacingForm
 from semantest_server.admin.frame import pages
-from semantest_server.database import db, write_transaction
+from semantest_server.database import db
 from semantest_server.queue.steer import change_pacing
 
 
@@ -23,7 +23,7 @@ def change_site(domain: str) -> Response:
     form = PacingForm.sent(domain)
     if not form.validate():
         return asked.refused(_page(domain, form))
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         change_pacing(session, domain, **form.rules())
     flash(f"Saved for {domain}.")
     return redirect(url_for(".sites"), 303)

@@ -7,7 +7,7 @@ from flask import current_app, request
 
 from semantest_server.config import Semantest
 from semantest_server.errors import FieldError, Invalid, NotFound
-from semantest_server.guard import extension_id
+from semantest_server.guard import extension_id, this_request
 from semantest_server.models import NAME_CHARACTERS
 from semantest_server.policy import Policy
 from semantest_server.queue.submit import IdempotencyKey
@@ -29,15 +29,16 @@ def poller() -> Poller:
 
     An extension id is the same in every browser that installed it, so it is no worker by itself.
     """
-    address = request.remote_addr or "unknown"
-    user_agent = request.headers.get("User-Agent", "")[:NAME_CHARACTERS]
-    name = request.headers.get("X-Worker-Id", "").strip()
+    asked = this_request()
+    address = asked.remote_addr or "unknown"
+    user_agent = asked.headers.get("User-Agent", "")[:NAME_CHARACTERS]
+    name = asked.headers.get("X-Worker-Id", "").strip()
     if len(name) > NAME_CHARACTERS:
         message = f"Must have at most {NAME_CHARACTERS} characters."
         raise Invalid("The X-Worker-Id cannot be used.", [FieldError("/X-Worker-Id", message)])
     if name:
         return Poller(name, True, address, user_agent)
-    extension = request.headers.get("X-Extension-Id", "").strip() or extension_id()
+    extension = asked.headers.get("X-Extension-Id", "").strip() or extension_id(asked)
     inferred = f"extension {extension} at {address}" if extension else f"{address} {user_agent}".strip()
     return Poller(inferred[:NAME_CHARACTERS], False, address, user_agent)
 
@@ -56,9 +57,10 @@ def idempotency_key() -> IdempotencyKey | None:
 
 def claims_nothing() -> bool:
     """Whether this request only looks: HEAD, a prefetch, a person who opened the address, a picture's address."""
-    prefetch = request.headers.get("Sec-Purpose", "").startswith("prefetch")
-    by_script = request.headers.get("Sec-Fetch-Dest", "empty") == "empty"
-    return request.method == "HEAD" or prefetch or not by_script or request.headers.get("Sec-Fetch-Mode") == "navigate"
+    asked = this_request()
+    prefetch = asked.headers.get("Sec-Purpose", "").startswith("prefetch")
+    by_script = asked.headers.get("Sec-Fetch-Dest", "empty") == "empty"
+    return asked.method == "HEAD" or prefetch or not by_script or asked.headers.get("Sec-Fetch-Mode") == "navigate"
 
 
 def id_of(kind: str, text: str) -> int:

@@ -9,7 +9,7 @@ from semantest_server.api.blueprint import Blueprint
 from semantest_server.api.schemas.incoming import ComicPatchSchema, NewComicSchema, PageSchema, RetrySchema
 from semantest_server.api.schemas.outgoing import ComicSchema, ComicsSchema
 from semantest_server.api.tasks import whole_cursor
-from semantest_server.database import db, write_transaction
+from semantest_server.database import db
 from semantest_server.errors import FieldError, Invalid
 from semantest_server.queue.drafts import ComicDraft
 from semantest_server.queue.steer import change_comic, retry
@@ -35,7 +35,7 @@ def list_comics(page: dict[str, Any]) -> Any:
 @comics.response(201, ComicSchema)
 def create_comic(draft: ComicDraft) -> Any:
     """Queue a comic with all its panels; an `Idempotency-Key` makes a repetition harmless."""
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         comic = submit_comic(session, draft, settings().site_defaults, idempotency_key())
         shown = snapshots.comic(session, policy(), comic.id)
     return shown, 201, {"Location": f"/comics/{shown.comic.id}"}
@@ -53,9 +53,9 @@ def show_comic(comic_id: str) -> Any:
 @comics.response(200, ComicSchema)
 def update_comic(changes: dict[str, Any], comic_id: str) -> Any:
     """Pause, resume or cancel a comic, or change its priority, its parallel panels or its title."""
-    with write_transaction(db.session()) as session:
-        comic = change_comic(session, policy(), id_of("comic", comic_id), **changes)
-        return snapshots.comic(session, policy(), comic.id)
+    with db.writing() as session:
+        change_comic(session, policy(), found := id_of("comic", comic_id), **changes)
+        return snapshots.comic(session, policy(), found)
 
 
 @comics.route("/comics/<comic_id>/retry", methods=["POST"])
@@ -64,9 +64,9 @@ def update_comic(changes: dict[str, Any], comic_id: str) -> Any:
 def retry_comic(wanted: dict[str, Any], comic_id: str) -> Any:
     """Bring failed and cancelled tasks back to the queue, all or those named in `tasks`."""
     names = wanted.get("tasks")
-    with write_transaction(db.session()) as session:
-        comic = retry(session, policy(), id_of("comic", comic_id), names and _task_ids(names))
-        return snapshots.comic(session, policy(), comic.id)
+    with db.writing() as session:
+        retry(session, policy(), found := id_of("comic", comic_id), names and _task_ids(names))
+        return snapshots.comic(session, policy(), found)
 
 
 def _task_ids(names: list[str]) -> list[int]:

@@ -7,6 +7,7 @@ from flask import Response, jsonify, request
 from semantest_server import snapshots
 from semantest_server.api.asking import claims_nothing, idempotency_key, policy, poller, settings
 from semantest_server.api.blueprint import Blueprint, query
+from semantest_server.api.polling import after_poll, take
 from semantest_server.api.schemas.incoming import EventRequestSchema, TaskStatusSchema, picture_of
 from semantest_server.api.schemas.outgoing import (
     AcceptedSchema,
@@ -16,9 +17,9 @@ from semantest_server.api.schemas.outgoing import (
     StatusesSchema,
     TaskSchema,
 )
-from semantest_server.api.tasks import PANELS, after_poll, hand_out
+from semantest_server.api.tasks import PANELS
 from semantest_server.clock import clock
-from semantest_server.database import db, write_transaction
+from semantest_server.database import db
 from semantest_server.queue.hand_outs import HandOut, Panel, Poll
 from semantest_server.queue.report import give_back_held, note_failure_of_other_tab, report
 from semantest_server.queue.statuses import Report, ReportStatus
@@ -39,7 +40,7 @@ def pending_tasks() -> Response:
         waiting = snapshots.waiting(db.session(), policy(), PANELS)
         return after_poll(jsonify({"tasks": TaskSchema(many=True).dump(waiting)}))
     poll = Poll(poller=poller(), limit=1, one_at_a_time=True)
-    hand_outs = hand_out(poll)
+    hand_outs = take(poll)
     tasks = [_task(one, panel) for one in hand_outs for panel in one.panels]
     return after_poll(jsonify({"tasks": tasks}), poll, bool(tasks))
 
@@ -51,7 +52,7 @@ def task_status(update: dict[str, Any]) -> Any:
     """Report about the panel in flight; without a `taskId`, an error gives back the one that is held."""
     target = update.pop("target", None)
     one = Report(target=target or "", **update)
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         if target is None:
             if one.status is ReportStatus.ERROR:
                 give_back_held(session, policy(), poller(), one)
@@ -66,7 +67,7 @@ def task_status(update: dict[str, Any]) -> Any:
 def create_event(event: dict[str, Any]) -> Any:
     """Queue one picture."""
     draft = picture_of(event)
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         queued = submit_picture(session, policy(), draft, settings().site_defaults, idempotency_key())
         name = queued.task.correlation_id or str(queued.task.id)
     return {"status": "accepted", "correlation_id": name}

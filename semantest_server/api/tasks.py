@@ -16,8 +16,9 @@ from semantest_server.api.asking import (
     poller,
     settings,
 )
-from semantest_server.api.blueprint import Blueprint, query
+from semantest_server.api.blueprint import Blueprint, answer, query
 from semantest_server.api.parsing import read_json, refuse_harmful
+from semantest_server.api.polling import after_poll, take
 from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
 from semantest_server.api.schemas.incoming import (
     MOST_REPORTS,
@@ -36,17 +37,16 @@ from semantest_server.api.schemas.outgoing import (
     TaskSchema,
     TasksSchema,
 )
-from semantest_server.database import db, revision, write_transaction
+from semantest_server.database import db, revision
 from semantest_server.errors import FieldError, Invalid, StaleReport
+from semantest_server.guard import this_request
 from semantest_server.models import TaskStatus
-from semantest_server.queue.claim import claim, is_idle
 from semantest_server.queue.drafts import PictureDraft
-from semantest_server.queue.hand_outs import HandOut, Poll
-from semantest_server.queue.leases import Receipt
+from semantest_server.queue.hand_outs import Poll
 from semantest_server.queue.report import report
+from semantest_server.queue.states import Receipt
 from semantest_server.queue.statuses import Outcome, Report
 from semantest_server.queue.submit import submit_picture
-from semantest_server.queue.workers import find_worker
 
 MOST_POLLED = 50
 PANELS = 10
@@ -64,16 +64,16 @@ _reported = ReportedTaskSchema()
         query("limit", f"Panels over all hand-outs, 1 to {MOST_POLLED}; {PANELS} by default."),
         query("domain", "A site that the client has a tab for; may be repeated."),
         query("holding", "The receipts that the client has, separated by commas."),
-    ]
+    ],
+    responses=answer(HandOutSchema(many=True), "Hand-outs, or none."),
 )
-@tasks.response(200, HandOutSchema(many=True))
 def pending() -> Response:
     """Claim panels to draw: a list of hand-outs, empty when there is nothing; `Retry-After` says when to ask again."""
     if claims_nothing():
         return after_poll(jsonify(_task.dump(_waiting(), many=True)))
     poll = _poll()
-    hand_outs = hand_out(poll)
-    return after_poll(jsonify(_hand_outs.dump(hand_outs)), poll, bool(hand_outs))
+    hand_outs = take(poll)
+    return after_poll(jsonify(_hand_outs.dump(hand_outs) if hand_outs else []), poll, bool(hand_outs))
 
 
 @tasks.route("/tasks")
@@ -98,7 +98,7 @@ def list_tasks(page: dict[str, Any]) -> Any:
 @tasks.response(201, TaskSchema)
 def create_task(draft: PictureDraft) -> Any:
     """Queue one picture; an open `correlationId` answers 200 with its task."""
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         queued = submit_picture(session, policy(), draft, settings().site_defaults, idempotency_key())
         shown = snapshots.task(session, policy(), queued.task.id)
     return shown, 201 if queued.is_new else 200, {"Location": f"/tasks/{shown.id}"}
@@ -128,9 +128,9 @@ def list_events(page: dict[str, Any], task_id: str) -> Any:
 @tasks.response(200, ReportedTaskSchema)
 def update_task(update: dict[str, Any], task_id: str) -> Any:
     """Report about a receipt, a task or a hand-out; `directive` says whether to go on drawing it."""
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         (outcome,) = report(session, policy(), poller(), [report_of(update, task_id)])
-        shown = _shown(outcome)
+        shown = _shown(outcome, snapshots.tasks_by_id(session, policy(), outcome.verdicts))
     if outcome.error is not None:
         raise outcome.error
     if outcome.is_conflict:
@@ -152,28 +152,13 @@ def update_tasks() -> Any:
     if len(items) > MOST_REPORTS:
         raise Invalid("Too many reports.", [FieldError("", f"Must have at most {MOST_REPORTS} items.")])
     loaded = [_loaded(item) for item in items]
-    with write_transaction(db.session()) as session:
+    with db.writing() as session:
         good = [one for one in loaded if isinstance(one, Report)]
-        outcomes = iter(report(session, policy(), poller(), good))
-        results = [_result(one.target, next(outcomes)) if isinstance(one, Report) else one for one in loaded]
+        outcomes = report(session, policy(), poller(), good)
+        found = snapshots.tasks_by_id(session, policy(), {task_id for one in outcomes for task_id in one.verdicts})
+    told = iter(outcomes)
+    results = [_result(one.target, next(told), found) if isinstance(one, Report) else one for one in loaded]
     return jsonify({"results": results})
-
-
-def hand_out(poll: Poll) -> list[HandOut]:
-    """Claim, in a write transaction only if there is anything to write."""
-    if is_idle(db.session(), policy(), poll):
-        return []
-    with write_transaction(db.session()) as session:
-        return claim(session, policy(), poll)
-
-
-def after_poll(response: Response, poll: Poll | None = None, found: bool = False) -> Response:
-    """Tell the client when to poll again: soon while there is work."""
-    session = db.session()
-    worker = find_worker(session, poll.poller) if poll and not found else None
-    idle = None if found else snapshots.idle_for(session, worker.created_at if worker else None)
-    response.headers["Retry-After"] = str(policy().poll_interval(idle))
-    return response
 
 
 def whole_cursor(text: str | None) -> int | None:
@@ -190,11 +175,14 @@ def _waiting() -> list[snapshots.TaskSnapshot]:
 
 
 def _poll() -> Poll:
-    domains = [part.strip().lower() for value in request.args.getlist("domain") for part in value.split(",")]
-    holding = request.args.get("holding")
+    args = this_request().args
+    if not args:
+        return Poll(poller(), PANELS)
+    domains = [part.strip().lower() for value in args.getlist("domain") for part in value.split(",")]
+    holding = args.get("holding")
     return Poll(
         poller=poller(),
-        limit=_limit(request.args.get("limit")),
+        limit=_limit(args.get("limit")),
         domains=frozenset(filter(None, domains)) if domains else None,
         holding=None if holding is None else _receipts(holding),
     )
@@ -259,9 +247,8 @@ def _bad_cursor() -> Invalid:
     return Invalid("The cursor cannot be used.", [FieldError("/cursor", "Must be a `next` of this list.")])
 
 
-def _shown(outcome: Outcome) -> Any:
+def _shown(outcome: Outcome, found: dict[int, snapshots.TaskSnapshot]) -> Any:
     """A task, or a hand-out's tasks, as they are after a report, each with its directive."""
-    found = snapshots.tasks_by_id(db.session(), policy(), outcome.verdicts)
     shown = [
         {**cast("dict[str, Any]", _task.dump(found[task_id])), "directive": verdict.directive}
         for task_id, verdict in outcome.verdicts.items()
@@ -288,10 +275,10 @@ def _loaded(item: Any) -> Report | dict[str, Any]:
     return report_of(data, data.pop("target"))
 
 
-def _result(target: str, outcome: Outcome) -> dict[str, Any]:
+def _result(target: str, outcome: Outcome, found: dict[int, snapshots.TaskSnapshot]) -> dict[str, Any]:
     result: dict[str, Any] = {"taskId": target, "directive": outcome.directive}
     if outcome.error is not None:
         return {**result, "status": 404, "problem": of_queue_error(outcome.error)}
     if outcome.is_conflict:
         return {**result, "status": 409, "problem": problem_body(409, StaleReport.title, _stale(target))}
-    return {**result, "status": 200, "task": _shown(outcome)}
+    return {**result, "status": 200, "task": _shown(outcome, found)}

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from semantest_server.models import Comic, Task
-from semantest_server.queue.leases import Receipt
 from semantest_server.queue.prompts import compose
+from semantest_server.queue.states import ComicState, Receipt
 from semantest_server.queue.workers import Poller
 
 
@@ -45,12 +45,26 @@ class HandOut:
     """What one poll gave one worker of one comic."""
 
     id: str
-    comic: Comic
+    comic: ComicState
     leased_until: datetime
     panels: list[Panel]
 
 
-def panel_of(comic: Comic, task: Task) -> Panel:
+class Leased(NamedTuple):
+    """A task that has been leased, with what its panel needs."""
+
+    id: int
+    comic_id: int
+    number: int
+    attempt: int
+    prompt: str
+    style: str | None
+    output_path: str
+    download_folder: str
+    leased_until: datetime
+
+
+def panel_of(comic: ComicState, task: Leased) -> Panel:
     """A leased task as it is handed out, with its final prompt."""
     return Panel(
         receipt=f"{task.id}.{task.attempt}",

@@ -1,57 +1,150 @@
 """What a transaction holds and does: its locked comics, its time, their counters, and the history it writes."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
-from sqlalchemy import CursorResult, Update, func, insert, select
+from sqlalchemy import Executable, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
 from semantest_server.errors import RaceLost
-from semantest_server.models import Base, Comic, Event, EventType, Task
+from semantest_server.models import Attempt, Base, Comic, Event, EventType, Task
 from semantest_server.policy import ETA_COMPLETIONS, Policy
+from semantest_server.queue.states import AttemptState, ComicState, Receipt, TaskState, lock_comics
 
+RENEWED_LATELY = timedelta(seconds=1)
 CORRELATION_IDS = 0x73656D61  # any number that nothing else on the database locks
+
+COMIC_STATE = (
+    "title",
+    "status",
+    "priority",
+    "parallel",
+    "updated_at",
+    "served_at",
+    "paused_at",
+    "paused_seconds",
+    "completions",
+    "ready",
+    "waiting",
+    "out",
+    "completed",
+    "failed",
+    "cancelled",
+)
+SAVE_COMICS = (
+    update(Comic)
+    .where(Comic.id == bindparam("of_comic"))
+    .values({name: bindparam(f"new_{name}") for name in COMIC_STATE})
+)
+TASK_STATE = (
+    "status",
+    "worker_id",
+    "leased_until",
+    "available_at",
+    "attempts_used",
+    "counted",
+    "lapses",
+    "progress",
+    "message",
+)
+PICTURE = ("image_url", "download_path")
+SAVE_TASKS = (
+    update(Task)
+    .where(Task.id == bindparam("of_task"), Task.status == bindparam("was"), Task.attempt == bindparam("at_attempt"))
+    .values(
+        {name: bindparam(f"new_{name}") for name in (*TASK_STATE, "updated_at")}
+        | {name: func.coalesce(bindparam(f"new_{name}"), getattr(Task, name)) for name in PICTURE}
+    )
+)
+RENEW = (
+    update(Task)
+    .where(Task.id.in_(bindparam("tasks", expanding=True)), Task.leased_until.is_not(None))
+    .values(leased_until=bindparam("until"))
+)
+ATTEMPT_STATE = ("reported_at", "said", "tab_id", "ended")
+SAVE_ATTEMPTS = (
+    update(Attempt)
+    .where(Attempt.task_id == bindparam("of_task"), Attempt.number == bindparam("of_number"))
+    .values({name: bindparam(f"new_{name}") for name in ATTEMPT_STATE} | {"ended_at": bindparam("new_ended_at")})
+)
+APPEND_EVENTS = insert(Event)
+
+
+class Told(Protocol):
+    """A task of which something is told."""
+
+    id: Any
+    comic_id: Any
 
 
 class Journal:
-    """The books of one write transaction: comics locked in id order, one time, and the events to append.
+    """The books of one write transaction: comics locked in id order, one time, and what is to be written.
 
-    A comic is changed only by a transaction that has it here, so its counters move with its tasks.
+    A comic is changed only by a transaction that has it here, so its counters move with its tasks. `post` writes
+    everything at once.
     """
 
     def __init__(self, session: Session, policy: Policy, comic_ids: Iterable[int]) -> None:
         self.session = session
+        self.connection = session.connection()
         self.policy = policy
-        self.comics = _locked_comics(session, comic_ids)
+        self.comics = lock_comics(self.connection, comic_ids)
         self.now = clock.now(session)
+        self._tasks: dict[int, tuple[TaskState, dict[str, Any]]] = {}  # with what is not in its state
+        self._renewed: dict[datetime, list[int]] = {}
+        self._attempts: dict[Receipt, AttemptState] = {}
+        self._comics: dict[int, ComicState] = {}
         self._events: list[dict[str, Any]] = []
 
-    def change(self, statement: Update, rows: int = 1) -> None:
-        """Change the rows that the statement guards; if one is not as it was read, nothing of all this holds."""
-        result = self.session.execute(statement, execution_options={"synchronize_session": False})
-        if cast("CursorResult[Any]", result).rowcount != rows:
-            raise RaceLost("The task was changed by another request at the same moment.")
+    def change(
+        self, task: TaskState, *, image_url: str | None = None, download_path: str | None = None, **values: Any
+    ) -> None:
+        """Change a task, and count it where it is now. A picture that is not given stays as it is."""
+        source = task.counter
+        self._keep(task, **values)
+        self.moved(task.comic_id, source, task.counter)
+        _, more = self._tasks[task.id]
+        more["new_image_url"] = image_url or more["new_image_url"]
+        more["new_download_path"] = download_path or more["new_download_path"]
+
+    def renew(self, task: TaskState, until: datetime) -> None:
+        """Lease a task anew, which is no change that anyone need hear of; what was renewed just now can wait."""
+        if task.leased_until is None or until - task.leased_until >= RENEWED_LATELY:
+            self._renewed.setdefault(until, []).append(task.id)
+            task.leased_until = until
+
+    def note(self, attempt: AttemptState, **values: Any) -> None:
+        """Change an attempt about which a report has come."""
+        self._attempts[attempt.task_id, attempt.number] = attempt
+        attempt.reported_at = self.now
+        for name, value in values.items():
+            setattr(attempt, name, value)
 
     def moved(self, comic_id: int, source: str, target: str, count: int = 1) -> None:
         """Count `count` tasks out of one counter of their comic and into another."""
         comic = self.comics[comic_id]
-        setattr(comic, source, getattr(comic, source) - count)
-        setattr(comic, target, getattr(comic, target) + count)
-        comic.updated_at = self.now
+        self.set(comic, **{source: getattr(comic, source) - count})
+        self.set(comic, **{target: getattr(comic, target) + count}, updated_at=self.now)
 
     def completed(self, comic_id: int) -> None:
         """Note the time of a completion, on a clock that stands still while the comic is paused."""
         comic = self.comics[comic_id]
-        seconds = (self.now - comic.created_at).total_seconds() - paused_seconds(comic, self.now)
-        comic.completions = [*comic.completions, round(seconds, 3)][-ETA_COMPLETIONS:]
+        seconds = (self.now - comic.created_at).total_seconds() - comic.paused_for(self.now)
+        self.set(comic, completions=[*comic.completions, round(seconds, 3)][-ETA_COMPLETIONS:])
+
+    def set(self, comic: ComicState, **values: Any) -> None:
+        """Change what `COMIC_STATE` names of a comic."""
+        self._comics[comic.id] = comic
+        for name, value in values.items():
+            setattr(comic, name, value)
 
     def told(
         self,
         kind: EventType,
-        task: Task,
+        task: Told,
         *,
         attempt: int | None = None,
         worker_id: int | None = None,
@@ -75,17 +168,37 @@ class Journal:
         )
 
     def post(self) -> None:
-        """Write the counters and the history."""
-        self.session.flush()
-        if self._events:
-            self.session.execute(insert(Event), self._events)
-            self._events = []
+        """Write everything. If a task is not as it was read, nothing of all this holds."""
+        tasks = [{**_new(task, TASK_STATE), **more, "new_updated_at": self.now} for task, more in self._tasks.values()]
+        if tasks and self._write(SAVE_TASKS, tasks) != len(tasks):
+            raise RaceLost("The task was changed by another request at the same moment.")
+        for until, task_ids in self._renewed.items():
+            self.connection.execute(RENEW, {"tasks": task_ids, "until": until})
+        self._write(SAVE_ATTEMPTS, [self._row_of(attempt) for attempt in self._attempts.values()])
+        self._write(SAVE_COMICS, [{"of_comic": one.id, **_new(one, COMIC_STATE)} for one in self._comics.values()])
+        self._write(APPEND_EVENTS, self._events)
+        self._tasks, self._renewed, self._attempts, self._comics, self._events = {}, {}, {}, {}, []
+
+    def _row_of(self, attempt: AttemptState) -> dict[str, Any]:
+        key = {"of_task": attempt.task_id, "of_number": attempt.number}
+        return {**key, **_new(attempt, ATTEMPT_STATE), "new_ended_at": self.now if attempt.ended else None}
+
+    def _write(self, statement: Executable, rows: list[dict[str, Any]]) -> int:
+        """Execute a statement for each row; say how many rows of the table it met."""
+        if not rows:
+            return 0
+        return self.connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
+
+    def _keep(self, task: TaskState, **values: Any) -> None:
+        if task.id not in self._tasks:
+            as_read = {"of_task": task.id, "was": task.status, "at_attempt": task.attempt}
+            self._tasks[task.id] = task, {**as_read, **{f"new_{name}": None for name in PICTURE}}
+        for name, value in values.items():
+            setattr(task, name, value)
 
 
-def paused_seconds(comic: Comic, now: datetime) -> float:
-    """How long the comic has been paused in all, in seconds."""
-    current = (now - comic.paused_at).total_seconds() if comic.paused_at else 0.0
-    return comic.paused_seconds + current
+def _new(one: object, names: Iterable[str]) -> dict[str, Any]:
+    return {f"new_{name}": getattr(one, name) for name in names}
 
 
 def insert_missing(session: Session, model: type[Base], **values: Any) -> bool:
@@ -102,17 +215,3 @@ def lock_correlation_ids(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(CORRELATION_IDS)))
-
-
-def _locked_comics(session: Session, comic_ids: Iterable[int]) -> dict[int, Comic]:
-    ids = sorted(set(comic_ids))
-    if not ids:
-        return {}
-    statement = (
-        select(Comic)
-        .where(Comic.id.in_(ids))
-        .order_by(Comic.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {comic.id: comic for comic in session.scalars(statement)}

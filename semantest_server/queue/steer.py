@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session, aliased
 from semantest_server.errors import Conflict, FieldError, Invalid, NotFound
 from semantest_server.models import (
     OVER,
-    Comic,
     ComicStatus,
     Event,
     EventType,
@@ -20,8 +19,9 @@ from semantest_server.models import (
     counter_of,
 )
 from semantest_server.policy import Policy
-from semantest_server.queue.journal import Journal, lock_correlation_ids, paused_seconds
+from semantest_server.queue.journal import Journal, lock_correlation_ids
 from semantest_server.queue.lapses import open_journal
+from semantest_server.queue.states import ComicState
 
 RETRIED = (TaskStatus.FAILED, TaskStatus.CANCELLED)
 
@@ -35,7 +35,7 @@ def change_comic(
     priority: Priority | None = None,
     parallel: int | None = None,
     title: str | None = None,
-) -> Comic:
+) -> None:
     """Change what is given and leave the rest.
 
     Raises `NotFound`; `Conflict` for a new status of a comic that is cancelled or has nothing left to draw.
@@ -43,16 +43,13 @@ def change_comic(
     journal, comic = _open(session, policy, comic_id)
     if status is not None:
         _change_status(journal, comic, status)
-    if priority is not None:
-        comic.priority = priority
-    comic.parallel = parallel or comic.parallel
-    comic.title = title or comic.title
-    comic.updated_at = journal.now
+    changes = {"priority": priority, "parallel": parallel, "title": title}
+    given = {name: value for name, value in changes.items() if value is not None}
+    journal.set(comic, updated_at=journal.now, **given)
     journal.post()
-    return comic
 
 
-def retry(session: Session, policy: Policy, comic_id: int, task_ids: Sequence[int] | None = None) -> Comic:
+def retry(session: Session, policy: Policy, comic_id: int, task_ids: Sequence[int] | None = None) -> None:
     """Bring failed and cancelled tasks, all or those named, back to the queue with a fresh allowance.
 
     What is neither stays as it is. A task whose correlationId a later task took over stays too. Raises `NotFound`,
@@ -75,9 +72,8 @@ def retry(session: Session, policy: Policy, comic_id: int, task_ids: Sequence[in
     }
     moved = _move_all(journal, conditions, TaskStatus.QUEUED, EventType.RETRIED, values)
     if moved and comic.status is ComicStatus.CANCELLED:
-        comic.status = ComicStatus.ACTIVE
+        journal.set(comic, status=ComicStatus.ACTIVE)
     journal.post()
-    return comic
 
 
 def change_pacing(
@@ -101,22 +97,21 @@ def change_pacing(
     return site
 
 
-def _open(session: Session, policy: Policy, comic_id: int) -> tuple[Journal, Comic]:
+def _open(session: Session, policy: Policy, comic_id: int) -> tuple[Journal, ComicState]:
     journal = open_journal(session, policy, [comic_id])
     if comic_id not in journal.comics:
         raise NotFound(f"There is no comic {comic_id}.")
     return journal, journal.comics[comic_id]
 
 
-def _change_status(journal: Journal, comic: Comic, status: ComicStatus) -> None:
-    if comic.status is ComicStatus.CANCELLED or not (comic.queued or comic.out):
+def _change_status(journal: Journal, comic: ComicState, status: ComicStatus) -> None:
+    if comic.status is ComicStatus.CANCELLED or comic.is_finished:
         state = "cancelled" if comic.status is ComicStatus.CANCELLED else "finished"
         raise Conflict(f"The comic is {state}; retry brings its panels back to the queue.")
     if status is ComicStatus.PAUSED:
-        comic.paused_at = comic.paused_at or journal.now
+        journal.set(comic, status=status, paused_at=comic.paused_at or journal.now)
     else:
-        comic.paused_seconds, comic.paused_at = paused_seconds(comic, journal.now), None
-    comic.status = status
+        journal.set(comic, status=status, paused_seconds=comic.paused_for(journal.now), paused_at=None)
     if status is ComicStatus.CANCELLED:
         conditions = [Task.comic_id == comic.id, Task.status.not_in(OVER)]
         _move_all(journal, conditions, TaskStatus.CANCELLED, EventType.CANCELLED, {"leased_until": None})

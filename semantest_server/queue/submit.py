@@ -32,6 +32,7 @@ from semantest_server.queue.drafts import (
 )
 from semantest_server.queue.journal import insert_missing, lock_correlation_ids
 from semantest_server.queue.lapses import open_journal
+from semantest_server.queue.states import ComicState
 
 SINGLE_PICTURES = "Single pictures"
 
@@ -121,10 +122,8 @@ def _queue_picture(session: Session, policy: Policy, draft: PictureDraft, defaul
     task = Task(**_row(comic, checked_picture(draft, last + 1), journal.now))
     session.add(task)
     session.flush()
-    comic.ready += 1
-    comic.updated_at = journal.now
-    if comic.status is ComicStatus.CANCELLED:
-        comic.status = ComicStatus.ACTIVE
+    status = ComicStatus.ACTIVE if comic.status is ComicStatus.CANCELLED else comic.status
+    journal.set(comic, status=status, ready=comic.ready + 1, updated_at=journal.now)
     journal.told(EventType.QUEUED, task, details=draft.details or None)
     journal.post()
     return QueuedPicture(task, True)
@@ -205,7 +204,7 @@ def _open_correlation_ids(session: Session, wanted: list[str]) -> list[str]:
     return found
 
 
-def _row(comic: Comic, panel: PanelDraft, now: datetime) -> dict[str, Any]:
+def _row(comic: Comic | ComicState, panel: PanelDraft, now: datetime) -> dict[str, Any]:
     return {
         "comic_id": comic.id,
         "number": panel.number,

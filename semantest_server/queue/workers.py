@@ -1,16 +1,33 @@
 """Who polls: workers, and when they were last seen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Integer, bindparam, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from semantest_server.clock import clock
 from semantest_server.models import Worker
 from semantest_server.queue.journal import insert_missing
 
 SEEN_EVERY = timedelta(minutes=5)  # an empty poll writes no more often than this
-REPORT_SEEN_EVERY = timedelta(minutes=1)
+BUSY_SEEN_EVERY = timedelta(minutes=1)  # nor do claims and reports than this
+
+OF_POLLER = select(Worker.id, Worker.created_at, Worker.seen_at).where(
+    Worker.name == bindparam("name"), Worker.named == bindparam("named")
+)
+WORKERS = 0x776F726B  # any number that nothing else on the database locks
+LOCKED_ON_POSTGRESQL = OF_POLLER.add_columns(  # no lock on the row: that would write to it, and most polls need not
+    func.pg_advisory_xact_lock(WORKERS, cast(Worker.id % 2**31, Integer)), func.clock_timestamp()
+)
+SEEN = (
+    update(Worker)
+    .where(Worker.id == bindparam("worker"))
+    .values(seen_at=bindparam("now"), address=bindparam("address"), user_agent=bindparam("user_agent"))
+)
+SEEN_REPORTING = update(Worker).where(Worker.id == bindparam("worker")).values(seen_at=bindparam("now"))
 
 
 @dataclass(frozen=True)
@@ -23,49 +40,54 @@ class Poller:
     user_agent: str = ""
 
 
+@dataclass(frozen=True)
+class Known:
+    """A worker that has polled before, or does so now for the first time."""
+
+    id: int
+    created_at: datetime
+    seen_at: datetime
+
+
 def find_worker(session: Session, poller: Poller) -> Worker | None:
     """The worker of that name, if it has ever polled."""
-    return session.scalars(_of(poller)).one_or_none()
+    return session.scalars(select(Worker).where(Worker.name == poller.name, Worker.named == poller.named)).one_or_none()
 
 
-def locked_worker(session: Session, poller: Poller, now: datetime) -> Worker:
-    """The worker, locked, and made on its first poll. First in the order of locks."""
-    statement = _of(poller).with_for_update(key_share=True).execution_options(populate_existing=True)
-    worker = session.scalars(statement).one_or_none()
-    if worker is None:
-        insert_missing(
-            session,
-            Worker,
-            name=poller.name,
-            named=poller.named,
-            address=poller.address,
-            user_agent=poller.user_agent,
-            created_at=now,
-            seen_at=now,
-        )
-        worker = session.scalars(statement).one()
-    return worker
+def locked_worker(session: Session, poller: Poller) -> tuple[Known, datetime]:
+    """The worker, locked, and made on its first poll; and the time. First in the order of locks."""
+    name = {"name": poller.name, "named": poller.named}
+    while (found := _locked(session, name)) is None:
+        now = clock.now(session)
+        about = {"address": poller.address, "user_agent": poller.user_agent, "created_at": now, "seen_at": now}
+        insert_missing(session, Worker, **name, **about)
+    return found
 
 
-def is_seen(worker: Worker, now: datetime) -> bool:
-    """Whether nothing need be written of a worker's being here."""
-    return now - worker.seen_at < SEEN_EVERY
+def _locked(session: Session, name: dict[str, Any]) -> tuple[Known, datetime] | None:
+    """On SQLite the transaction itself is the lock."""
+    if session.get_bind().dialect.name == "sqlite":
+        row = session.connection().execute(OF_POLLER, name).one_or_none()
+        return None if row is None else (Known(*row), clock.now(session))
+    on_postgresql = session.connection().execute(LOCKED_ON_POSTGRESQL, name).one_or_none()
+    if on_postgresql is None:
+        return None
+    *known, _, now = on_postgresql
+    return Known(*known), clock.source() if clock.source else now.astimezone(UTC)
 
 
-def seen(worker: Worker, poller: Poller, now: datetime) -> None:
-    """Write down that the worker is here, and from where."""
-    worker.seen_at = now
-    worker.address, worker.user_agent = poller.address, poller.user_agent
+def seen(session: Session, worker: Known, poller: Poller, now: datetime, *, busy: bool) -> Known:
+    """Write down, now and then, that the worker is here, and from where."""
+    if now - worker.seen_at < (BUSY_SEEN_EVERY if busy else SEEN_EVERY):
+        return worker
+    values = {"worker": worker.id, "now": now, "address": poller.address, "user_agent": poller.user_agent}
+    session.connection().execute(SEEN, values)
+    return Known(worker.id, worker.created_at, now)
 
 
-def seen_reporting(session: Session, worker_ids: set[int], now: datetime) -> None:
-    """Write down that the workers report, at most once in a minute each."""
-    for worker_id in sorted(worker_ids):
-        session.execute(
-            update(Worker).where(Worker.id == worker_id, Worker.seen_at < now - REPORT_SEEN_EVERY).values(seen_at=now),
-            execution_options={"synchronize_session": False},
-        )
-
-
-def _of(poller: Poller) -> Select[Worker]:
-    return select(Worker).where(Worker.name == poller.name, Worker.named == poller.named)
+def seen_reporting(session: Session, workers: Mapping[int, datetime]) -> None:
+    """Write down that workers report, by id and when each was last seen, at most once in a minute each."""
+    unseen = [worker for worker, at in workers.items() if clock.here() - at > BUSY_SEEN_EVERY]
+    if unseen:
+        now = clock.now(session)
+        session.connection().execute(SEEN_REPORTING, [{"worker": worker, "now": now} for worker in sorted(unseen)])

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
-from semantest_server.models import UNFINISHED_COMIC, Comic, MissingTab, Site, Task, TaskStatus, Worker
+from semantest_server.models import Comic, MissingTab, Site, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.snapshots.lapses import status_now
 
@@ -74,16 +74,6 @@ def health(session: Session, policy: Policy) -> Health:
     back = sum(status_now(policy, row, now) is TaskStatus.QUEUED for row in lapsed)
     connected = session.scalar(select(func.count()).where(Worker.seen_at > now - CONNECTED))
     return Health(int(pending or 0) + back, int(connected or 0))
-
-
-def idle_for(session: Session, poller_since: datetime | None = None) -> timedelta | None:
-    """How long there has been nothing to draw, or None while there is something."""
-    if session.scalar(select(Comic.id).where(UNFINISHED_COMIC).order_by(Comic.id).limit(1)) is not None:
-        return None
-    now = clock.now(session)
-    last = session.scalar(select(Task.updated_at).order_by(Task.updated_at.desc()).limit(1))
-    since = max((moment for moment in (last, poller_since) if moment), default=now)
-    return max(now - since, timedelta())
 
 
 def lapsed_since(session: Session) -> str:

@@ -5,17 +5,53 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
+from sqlalchemy.orm import Session, joinedload
 
 from semantest_server.clock import clock
 from semantest_server.errors import NotFound
-from semantest_server.models import Event, Task, TaskStatus, Worker
+from semantest_server.models import Comic, Event, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.snapshots.lapses import lapsed_tasks, not_lapsed, status_now
 
 ID_DIGITS = 18  # no id is longer, and every database takes it
+
+EVERY = (
+    select(
+        Task.id,
+        Task.comic_id,
+        Task.number,
+        Task.status,
+        Task.prompt,
+        Task.style,
+        Task.attempt,
+        Task.leased_until,
+        Task.available_at,
+        Task.attempts_used,
+        Task.counted,
+        Task.lapses,
+        Task.progress,
+        Task.image_url,
+        Task.download_path,
+        Task.message,
+        Task.correlation_id,
+        Task.output_path,
+        Task.download_folder,
+        Task.created_at,
+        Task.updated_at,
+        Comic.style.label("comic_style"),
+        Comic.domain,
+        Worker.name.label("worker"),
+    )
+    .select_from(Task)
+    .outerjoin(Comic, Comic.id == Task.comic_id)  # outer, so that no planner begins with the comics
+    .outerjoin(Worker, Worker.id == Task.worker_id)
+)
+THESE = EVERY.where(Task.id.in_(bindparam("tasks", expanding=True)))
+
+TaskRow = Any  # a row of `EVERY`
 
 
 @dataclass(frozen=True)
@@ -69,8 +105,8 @@ def task(session: Session, policy: Policy, task_id: int) -> TaskSnapshot:
 def tasks_by_id(session: Session, policy: Policy, task_ids: Iterable[int]) -> dict[int, TaskSnapshot]:
     """The tasks of these ids, those that there are."""
     now = clock.now(session)
-    statement = _with_comic(select(Task).where(Task.id.in_(sorted(task_ids))))
-    return {row.id: _task(policy, row, now) for row in session.scalars(statement)}
+    rows = session.connection().execute(THESE, {"tasks": sorted(task_ids)})
+    return {row.id: _task(policy, row, now) for row in rows}
 
 
 def find_task(session: Session, name: str) -> int:
@@ -120,12 +156,12 @@ def panels(
 ) -> tuple[list[TaskSnapshot], int | None]:
     """A page of a comic's tasks by panel number, and the number to ask `after` for the next page."""
     now = clock.now(session)
-    statement = select(Task).where(Task.comic_id == comic_id, Task.number > after)
+    statement = EVERY.where(Task.comic_id == comic_id, Task.number > after)
     if statuses:
         lapsed = [row.id for row in lapsed_tasks(session, now, [comic_id]) if status_now(policy, row, now) in statuses]
         stored = and_(Task.status.in_(sorted(statuses)), not_lapsed(now))
         statement = statement.where(or_(stored, Task.id.in_(lapsed)))
-    rows = session.scalars(_with_comic(statement.order_by(Task.number).limit(limit + 1)))
+    rows = session.execute(statement.order_by(Task.number).limit(limit + 1))
     found = [_task(policy, row, now) for row in rows]
     following = found[limit - 1].number if len(found) > limit else None
     return found[:limit], following
@@ -165,7 +201,7 @@ def _status_of(session: Session, policy: Policy, name: str) -> str:
         return "unknown"
 
 
-def _task(policy: Policy, row: Task, now: datetime) -> TaskSnapshot:
+def _task(policy: Policy, row: TaskRow, now: datetime) -> TaskSnapshot:
     status = status_now(policy, row, now)
     has_lapsed = status is not row.status
     return TaskSnapshot(
@@ -174,10 +210,10 @@ def _task(policy: Policy, row: Task, now: datetime) -> TaskSnapshot:
         number=row.number,
         status=status,
         prompt=row.prompt,
-        style=row.style or row.comic.style,
+        style=row.style or row.comic_style,
         attempt=row.attempt,
-        receipt=row.receipt,
-        worker=row.worker.name if row.worker and status is not TaskStatus.QUEUED else None,
+        receipt=f"{row.id}.{row.attempt}" if row.attempt else None,
+        worker=None if status is TaskStatus.QUEUED else row.worker,
         leased_until=None if has_lapsed else row.leased_until,
         attempts_left=policy.attempts_left(row.attempts_used),
         available_at=row.available_at,
@@ -188,7 +224,7 @@ def _task(policy: Policy, row: Task, now: datetime) -> TaskSnapshot:
         correlation_id=row.correlation_id,
         output_path=row.output_path,
         download_folder=row.download_folder,
-        domain=row.comic.domain,
+        domain=row.domain,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -201,9 +237,9 @@ def _ordered(
     now: datetime,
     limit: int,
     after: TaskCursor | None,
-) -> Iterator[Iterable[Task]]:
+) -> Iterator[Iterable[TaskRow]]:
     """The lists that make up a page, each last changed first."""
-    every = _with_comic(select(Task)).order_by(Task.updated_at.desc(), Task.id.desc())
+    every = EVERY.order_by(Task.updated_at.desc(), Task.id.desc())
     base = every.limit(limit)
     conditions: list[ColumnElement[bool]] = []
     if wanted.comic_id is not None:
@@ -214,11 +250,11 @@ def _ordered(
     if after is not None:
         conditions.append(tuple_(Task.updated_at, Task.id) < tuple_(*after))
     if not wanted.statuses and wanted.worker is None:
-        yield session.scalars(base.where(*conditions))
+        yield session.execute(base.where(*conditions))
         return
     for status in sorted(wanted.statuses or TaskStatus):
-        yield session.scalars(base.where(Task.status == status, not_lapsed(now), *conditions))
-    lapsed = session.scalars(every.where(Task.leased_until <= now, *conditions))
+        yield session.execute(base.where(Task.status == status, not_lapsed(now), *conditions))
+    lapsed = session.execute(every.where(Task.leased_until <= now, *conditions))
     yield [row for row in lapsed if _is_wanted(wanted, status_now(policy, row, now))]
 
 
@@ -228,17 +264,8 @@ def _is_wanted(wanted: TaskFilter, status: TaskStatus) -> bool:
     return not wanted.statuses or status in wanted.statuses
 
 
-def _recency(row: Task) -> tuple[float, int]:
+def _recency(row: TaskRow) -> tuple[float, int]:
     return -row.updated_at.timestamp(), -row.id
-
-
-def _with_comic(statement: Select[Task]) -> Select[Task]:
-    return (
-        statement.outerjoin(Task.comic)  # outer, so that no planner begins with the comics
-        .outerjoin(Task.worker)
-        .options(contains_eager(Task.comic), contains_eager(Task.worker))
-        .execution_options(populate_existing=True)
-    )
 
 
 def _id(digits: str) -> int:

@@ -57,15 +57,14 @@ def _prune_comic(session: Session, policy: Policy, before: datetime) -> Pruned:
     if comic_id is None:
         return Pruned()
     comic = open_journal(session, policy, [comic_id]).comics.get(comic_id)
-    if comic is None or comic.queued or comic.out or comic.updated_at >= before:
+    if comic is None or not comic.is_finished or comic.updated_at >= before:
         return Pruned()  # somebody brought it back to life at this moment
-    tasks = comic.total
-    of_comic = select(Task.id).where(Task.comic_id == comic_id)
-    _delete_history(session, session.scalars(of_comic).all())
+    tasks = session.scalars(select(Task.id).where(Task.comic_id == comic_id)).all()
+    _delete_history(session, tasks)
     session.execute(delete(Submission).where(Submission.comic_id == comic_id))
     session.execute(delete(Task).where(Task.comic_id == comic_id))
     session.execute(delete(Comic).where(Comic.id == comic_id))
-    return Pruned(1, tasks)
+    return Pruned(1, len(tasks))
 
 
 def _prune_pictures(session: Session, policy: Policy, before: datetime) -> Pruned:
@@ -81,7 +80,8 @@ def _prune_pictures(session: Session, policy: Policy, before: datetime) -> Prune
     session.execute(delete(Task).where(Task.id.in_(ids)))
     for (comic_id, status), count in Counter((row.comic_id, row.status) for row in rows).items():
         comic = journal.comics[comic_id]
-        setattr(comic, status.value, getattr(comic, status.value) - count)
+        journal.set(comic, **{status.value: getattr(comic, status.value) - count})
+    journal.post()
     return Pruned(0, len(ids))
 
 

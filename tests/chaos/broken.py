@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from itertools import count
 
 from flask import Flask
@@ -13,11 +12,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from semantest_server import create_app
-from semantest_server.database import write_transaction
-from semantest_server.models import OUT, Comic, Ending, Task, TaskStatus
+from semantest_server.database import Database, write_transaction
+from semantest_server.models import OUT, Ending, Task, TaskStatus
 from semantest_server.queue import claim, report
+from semantest_server.queue.hand_outs import Leased
 from semantest_server.queue.journal import Journal
-from semantest_server.queue.leases import Held
+from semantest_server.queue.states import ComicState, Held
 from semantest_server.queue.statuses import Kind, Report, Verdict
 
 EVERY = 5
@@ -31,17 +31,17 @@ def app(guard: str) -> Flask:
 
 def hand_out_what_is_leased() -> None:
     """Let every fifth claim take a panel that another worker draws, as if it were queued."""
-    lease, numbers = claim._Round._lease, count(1)
+    take, numbers = claim._Claim._take, count(1)
 
-    def lease_again(self: claim._Round, comic: Comic, room: int) -> list[Task]:
+    def take_again(self: claim._Claim, comic: ComicState, room: int) -> list[Leased]:
         taken = select(Task.id).where(Task.comic_id == comic.id, Task.status.in_(OUT), Task.worker_id != self.worker.id)
         for task in self.session.scalars(taken.limit(next(numbers) % EVERY == 0)).all():
             loose = {"status": TaskStatus.QUEUED, "leased_until": None, "worker_id": None}
-            self._execute(update(Task).where(Task.id == task).values(**loose))
+            self.connection.execute(update(Task).where(Task.id == task).values(**loose))
             self.journal.moved(comic.id, "out", "ready")
-        return lease(self, comic, room)
+        return take(self, comic, room)
 
-    claim._Round._lease = lease_again  # type: ignore[method-assign, assignment]
+    claim._Claim._take = take_again  # type: ignore[method-assign]
 
 
 def accept_a_result_again() -> None:
@@ -62,7 +62,8 @@ def answer_without_commit() -> None:
     numbers = count(1)
 
     @contextmanager
-    def forgetful(session: Session) -> Iterator[Session]:
+    def forgetful(database: Database) -> Iterator[Session]:
+        session = database.session()
         if next(numbers) % EVERY:
             with write_transaction(session):
                 yield session
@@ -73,8 +74,7 @@ def answer_without_commit() -> None:
         session.flush()
         session.rollback()
 
-    views = import_module("semantest_server.api.tasks")
-    views.write_transaction = forgetful  # type: ignore[attr-defined]
+    Database.writing = forgetful  # type: ignore[method-assign, assignment]
 
 
 BREAKS: dict[str, Callable[[], None]] = {

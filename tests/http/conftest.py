@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, make_url, select
 from werkzeug.test import TestResponse
 
 from semantest_server import create_app
+from semantest_server.changes import Changes
 from semantest_server.database import db
 from semantest_server.models import Base
+from semantest_server.queue.lookout import Lookout
 
 from ..conftest import START
 
@@ -77,6 +79,7 @@ def app(database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], setti
         folder = {"SEMANTEST_INSTANCE": str(kept_folder), "SEMANTEST_DATABASE_URL": database_url}
         kept_apps[name] = create_app({**folder, **settings})
     app = kept_apps[name]
+    app.extensions["semantest_lookout"] = Lookout(Changes(make_url(database_url)))  # it remembers another database
     app.testing = True
     yield app
     with app.app_context():

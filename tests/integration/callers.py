@@ -13,7 +13,7 @@ from semantest_server import snapshots
 from semantest_server.database import revision, write_transaction
 from semantest_server.models import Base, ComicStatus, Priority, Site, TaskStatus
 from semantest_server.policy import Pacing, Policy, SiteDefaults
-from semantest_server.queue.claim import claim, is_idle
+from semantest_server.queue.claim import hand_out
 from semantest_server.queue.drafts import ComicDraft, PanelDraft, PictureDraft
 from semantest_server.queue.hand_outs import HandOut, Poll
 from semantest_server.queue.report import give_back_held, note_failure_of_other_tab, report
@@ -143,7 +143,7 @@ class Queue:
         named: bool = True,
         address: str = "127.0.0.1",
     ) -> list[HandOut]:
-        """Poll as a view does: in a write transaction only if there is anything to write."""
+        """Poll."""
         poll = Poll(
             poller=Poller(worker, named, address, "Chrome"),
             limit=limit,
@@ -151,11 +151,7 @@ class Queue:
             holding=None if holding is None else frozenset(_receipt(text) for text in holding),
             one_at_a_time=one_at_a_time,
         )
-        with self.reading() as session:
-            if is_idle(session, self.policy, poll):
-                return []
-        with self.writing() as session:
-            hand_outs = claim(session, self.policy, poll)
+        hand_outs = hand_out(self.writing, self.policy, poll).hand_outs
         self.hand_out_of |= {panel.receipt: one.id for one in hand_outs for panel in one.panels}
         return hand_outs
 

@@ -23,8 +23,8 @@ from semantest_server.database import write_transaction
 from semantest_server.errors import Conflict
 from semantest_server.models import OUT, Comic, ComicStatus, Task, Worker
 from semantest_server.policy import Policy
-from semantest_server.queue.claim import claim, is_idle
-from semantest_server.queue.hand_outs import HandOut, Poll
+from semantest_server.queue.claim import hand_out
+from semantest_server.queue.hand_outs import Poll
 from semantest_server.queue.report import report
 from semantest_server.queue.statuses import Report, ReportStatus
 from semantest_server.queue.steer import change_comic
@@ -53,26 +53,26 @@ def draw(session: Session, name: str) -> Seen:
     poll = Poll(Poller(name, True), limit=10)
     seen: Seen = {"over": [], "refused": []}
     while True:
-        hand_outs = [] if is_idle(session, POLICY, poll) else poll_once(session, poll, seen)
+        hand_outs = hand_out(lambda: watched(session, poll.poller, seen), POLICY, poll).hand_outs
         if hand_outs:
             tell(session, poll.poller, [last_report(panel) for one in hand_outs for panel in one.panels], seen)
         elif is_done(session):
             return seen
 
 
-def poll_once(session: Session, poll: Poll, seen: Seen) -> list[HandOut]:
-    """Claim, and see before the commit that no cap is passed."""
+@contextmanager
+def watched(session: Session, poller: Poller, seen: Seen) -> Iterator[Session]:
+    """A transaction that sees before its commit that no cap is passed."""
     with write_transaction(session):
-        hand_outs = claim(session, POLICY, poll)
-        out = select(func.count(Task.id)).where(Task.status.in_(OUT))
-        for one in hand_outs:
-            count = session.scalar(out.where(Task.comic_id == one.comic.id)) or 0
-            if count > one.comic.parallel:
-                seen["over"].append(f"comic {one.comic.id}: {count} of {one.comic.parallel}")
-        held = session.scalar(out.join(Worker, Worker.id == Task.worker_id).where(Worker.name == poll.poller.name)) or 0
-        if held > POLICY.worker_tasks:
-            seen["over"].append(f"worker {poll.poller.name}: {held}")
-    return hand_outs
+        yield session
+        out = select(Comic.id, Comic.parallel, func.count(Task.id)).join(Task, Task.comic_id == Comic.id)
+        for comic, parallel, count in session.execute(out.where(Task.status.in_(OUT)).group_by(Comic.id)):
+            if count > parallel:
+                seen["over"].append(f"comic {comic}: {count} of {parallel}")
+        held = select(func.count(Task.id)).join(Worker, Worker.id == Task.worker_id)
+        count = session.scalar(held.where(Task.status.in_(OUT), Worker.name == poller.name)) or 0
+        if count > POLICY.worker_tasks:
+            seen["over"].append(f"worker {poller.name}: {count}")
 
 
 def last_report(panel: Any) -> Report:

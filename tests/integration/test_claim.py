@@ -787,11 +787,13 @@ def test_the_empty_poll_of_a_worker_that_holds_panels_writes_nothing(queue: Queu
     assert queue.everything() == before
 
 
-def test_a_poll_that_gives_something_notes_when_the_worker_was_seen(queue: Queue, clock: FrozenClock) -> None:
-    queue.take()
-    queue.comic()
-    clock.advance(10)
-    queue.take()
+def test_a_poll_that_gives_something_notes_once_a_minute_when_the_worker_was_seen(
+    queue: Queue, clock: FrozenClock
+) -> None:
+    queue.comic(panels=2)
+    queue.take(limit=1)
+    clock.advance(61)
+    queue.take(limit=1)
     assert [row[-1] for row in queue.everything()["worker"]] == [clock.now]
 
 

@@ -138,7 +138,7 @@ def test_the_loser_of_a_race_for_the_last_task_finds_the_other_comics(
     queue.comic("A", priority=Priority.HIGH)
     queue.comic("B")
     with queue.writing() as session:
-        assert titles(claim(session, queue.policy, poll_of("w1"))) == ["A"]
+        assert titles(claim(session, queue.policy, poll_of("w1")).hand_outs) == ["A"]
         loser = threads.submit(queue.poll, "w2", limit=1)
         wait_until_it_waits(queue, loser)
     assert titles(loser.result()) == ["B"]
@@ -150,7 +150,7 @@ def test_the_loser_of_a_race_for_the_last_place_under_a_cap_finds_the_other_comi
     queue.comic("A", panels=9, parallel=2, priority=Priority.HIGH)
     queue.comic("B")
     with queue.writing() as session:
-        assert titles(claim(session, queue.policy, poll_of("w1", limit=2))) == ["A", "A"]
+        assert titles(claim(session, queue.policy, poll_of("w1", limit=2)).hand_outs) == ["A", "A"]
         loser = threads.submit(queue.poll, "w2", limit=5)
         wait_until_it_waits(queue, loser)
     assert titles(loser.result()) == ["B"]
@@ -162,7 +162,7 @@ def test_the_loser_of_a_race_for_a_paced_site_finds_the_other_sites(queue: Queue
     queue.comic("B", domain=GEMINI)
     queue.pace(gap_seconds=60)
     with queue.writing() as session:
-        assert titles(claim(session, queue.policy, poll_of("w1"))) == ["A"]
+        assert titles(claim(session, queue.policy, poll_of("w1")).hand_outs) == ["A"]
         loser = threads.submit(queue.poll, "w2", limit=3)
         wait_until_it_waits(queue, loser)
     assert titles(loser.result()) == ["B"]
@@ -185,7 +185,7 @@ def test_whoever_races_for_two_tasks_nobody_goes_away_empty(queue: Queue, thread
 def test_overlapping_polls_of_one_worker_do_not_make_it_hoard(queue: Queue, threads: ThreadPoolExecutor) -> None:
     queue.comic(panels=40, parallel=100)
     with queue.writing() as session:
-        assert len(titles(claim(session, queue.policy, poll_of("w1", limit=7)))) == 7
+        assert len(titles(claim(session, queue.policy, poll_of("w1", limit=7)).hand_outs)) == 7
         overlapping = [threads.submit(queue.take, "w1", limit=7) for _ in range(4)]
         wait_until_it_waits(queue, overlapping[0])
     assert sum(len(one.result()) for one in overlapping) == 3

@@ -12,9 +12,10 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
 from semantest_server.errors import KeyReused, RaceLost
-from semantest_server.models import Comic, Task, TaskStatus
+from semantest_server.models import Task, TaskStatus
 from semantest_server.queue.drafts import PanelDraft
 from semantest_server.queue.lapses import open_journal
+from semantest_server.queue.states import OF_TASKS, read_held
 
 from ..conftest import FrozenClock
 from .callers import Queue
@@ -148,13 +149,16 @@ def test_rule_7_a_statement_that_meets_a_row_that_is_not_as_it_was_read_undoes_t
     comic = queue.comic(panels=2)
     queue.take()
     before = queue.everything()
-    running = update(Task).where(Task.id == 1, Task.status == TaskStatus.RUNNING)
 
     def change() -> None:
         with queue.writing() as session:
             journal = open_journal(session, queue.policy, [comic])
-            session.execute(update(Comic).values(title="Changed"))
-            journal.change(running.values(message="Changed"))
+            held = read_held(journal.connection, OF_TASKS, tasks=[1, 2])
+            journal.set(journal.comics[comic], title="Changed")
+            for one in held:
+                journal.change(one.task, message="Changed")
+            session.execute(update(Task).where(Task.id == 2).values(status=TaskStatus.RUNNING))
+            journal.post()
 
     with pytest.raises(RaceLost):
         change()

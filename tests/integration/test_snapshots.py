@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from semantest_server import snapshots
+from semantest_server.changes import Changes
 from semantest_server.errors import NotFound
 from semantest_server.models import Priority, Task, TaskStatus
 from semantest_server.queue.drafts import PanelDraft
+from semantest_server.queue.lookout import Lookout
 
 from ..conftest import FrozenClock
 from .callers import CHATGPT, Queue
@@ -544,7 +546,7 @@ def test_an_empty_database_is_healthy(queue: Queue) -> None:
 
 def idle(queue: Queue) -> float | None:
     with queue.reading() as session:
-        found = snapshots.idle_for(session)
+        found = Lookout(Changes(queue.engine.url)).idle_for(lambda: session)
     return None if found is None else found.total_seconds()
 
 

@@ -26,14 +26,16 @@ from sqlalchemy.orm import Session
 
 from semantest_server import policy as policy_module
 from semantest_server import snapshots
+from semantest_server.changes import Changes
 from semantest_server.clock import clock as the_clock
 from semantest_server.database import write_transaction
 from semantest_server.errors import Conflict
 from semantest_server.models import Base, ComicStatus, Priority
 from semantest_server.policy import Pacing, Policy, SiteDefaults
-from semantest_server.queue.claim import claim, is_idle
+from semantest_server.queue.claim import hand_out
 from semantest_server.queue.drafts import ComicDraft, PanelDraft
 from semantest_server.queue.hand_outs import Poll
+from semantest_server.queue.lookout import Lookout
 from semantest_server.queue.report import report
 from semantest_server.queue.statuses import Directive, Report, ReportStatus
 from semantest_server.queue.steer import change_comic, retry
@@ -78,6 +80,7 @@ class Life(RuleBasedStateMachine):
         self.session.commit()
         self.session.expunge_all()
         self.world = model.World()
+        self.lookout = Lookout(Changes(self.session.get_bind().engine.url))
         self.set_time(0)
         SEEN["examples"] += 1
 
@@ -120,12 +123,14 @@ class Life(RuleBasedStateMachine):
             domains=None if domains is None else frozenset(domains),
             holding=None if holding is None else frozenset(_receipt(one) for one in holding),
         )
-        idle = is_idle(self.session, POLICY, asked)
-        with write_transaction(self.session):
-            found = claim(self.session, POLICY, asked)
-            given = {one.comic.id: [panel.receipt for panel in one.panels] for one in found}
-            names = {one.comic.id: one.id for one in found}
-        assert not (idle and given), "a poll that looked idle found something"
+        self.lookout.look(self.session)
+        in_vain = self.lookout.is_in_vain(lambda: self.session, asked)
+        self.session.rollback()
+        claimed = hand_out(lambda: write_transaction(self.session), POLICY, asked)
+        self.lookout.met(asked.poller, claimed.worker)
+        given = {one.comic.id: [panel.receipt for panel in one.panels] for one in claimed.hand_outs}
+        names = {one.comic.id: one.id for one in claimed.hand_outs}
+        assert not (in_vain and given), "a poll that was in vain found something"
         expected = self.world.poll(worker, WORKERS[worker], limit, domains, holding)
         assert given == expected
         self.world.names.update({(self.world.polls, comic_id): name for comic_id, name in names.items()})

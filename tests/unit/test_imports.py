@@ -10,8 +10,8 @@ PACKAGE = "semantest_server"
 ROOT = Path(semantest_server.__file__).parent
 
 RINGS = [
-    {"errors", "paths", "policy"},
-    {"clock", "models"},
+    {"changes", "errors", "paths", "policy", "turns"},
+    {"clock", "models", "transactions"},
     {"queue", "snapshots"},
     {"upkeep"},
     {"config", "database"},

@@ -147,13 +147,16 @@ class PayloadSchema(Schema):
     options = fields.Nested(OptionsSchema, attribute="comic")
 
 
+_payload = PayloadSchema()
+
+
 class HandOutSchema(Schema):
     """What one poll gave one worker of one comic."""
 
     id = fields.String(metadata={"example": "h-7f3c-12"})
     type = fields.Constant("bulkImageGeneration")
     leased_until = UtcTime(data_key="leasedUntil")
-    payload = fields.Function(lambda hand_out: PayloadSchema().dump(hand_out))
+    payload = fields.Function(lambda hand_out: _payload.dump(hand_out))
 
 
 class ResultsSchema(Schema):
