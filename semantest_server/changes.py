@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-RACY_SECONDS = 0.02  # two changes within a tick of the file system's clock look like one
+RACY_SECONDS = 0.1  # two writes within a tick of its clock look like one, and a commit shows once it is synced
 
 
 class Changes:
@@ -21,8 +21,8 @@ class Changes:
     def token(self) -> object:
         """A value that is equal to an earlier one only if nothing was committed in between.
 
-        Every commit writes to the log beside the file. What was written to just now may be written to again
-        without looking any different.
+        Every commit writes to the log beside the file. What was written to just now may be written to again, or
+        become visible, without looking any different.
         """
         stats = [_stat(file) for file in self._files]
         newest = max((stat.st_mtime for stat in stats if stat), default=0.0)

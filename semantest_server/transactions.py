@@ -125,7 +125,7 @@ class _Group:
             if savepoint is None or self.is_broken:
                 self._connection.rollback()
                 self._error = error
-            else:
+            elif savepoint.is_active:  # a flush that fails has rolled it back already
                 savepoint.rollback()
             raise
         finally:
@@ -142,9 +142,12 @@ class _Group:
                 Changes.commits += 1
         except BaseException as error:
             self._error = error
+            self._connection.invalidate()  # it may still hold the lock
         finally:
-            self._all.close()
-            self._ended.set()
+            try:
+                self._all.close()
+            finally:
+                self._ended.set()
 
     def wait(self) -> None:
         """Return once everything is committed; raise what has kept it from being so."""

@@ -40,3 +40,5 @@ def _lock(file: IO[str], deadline: float) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(STEP_SECONDS)
+        except OSError:
+            return False

@@ -5,7 +5,6 @@ from importlib.metadata import version
 import marshmallow as ma
 from flask import Flask, Response
 from flask_smorest import Api
-from sqlalchemy import make_url
 from werkzeug.exceptions import HTTPException
 
 from semantest_server.api import problems
@@ -13,6 +12,7 @@ from semantest_server.api.comics import comics
 from semantest_server.api.extension_v2 import extension_v2
 from semantest_server.api.tasks import tasks
 from semantest_server.changes import Changes
+from semantest_server.database import db
 from semantest_server.queue.lookout import Lookout
 
 
@@ -62,7 +62,8 @@ def init_app(app: Flask, error_page: problems.ErrorPage) -> None:
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    app.extensions["semantest_lookout"] = Lookout(Changes(make_url(app.config["SQLALCHEMY_DATABASE_URI"])))
+    with app.app_context():
+        app.extensions["semantest_lookout"] = Lookout(Changes(db.engine.url))
     problems.init_app(app, error_page)
     api = ProblemApi(app)
     for blueprint in (tasks, comics, extension_v2):

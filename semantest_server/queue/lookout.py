@@ -119,6 +119,7 @@ class Lookout:
 
     def look(self, session: Session) -> Sight:
         """See what there is now, and remember it."""
+        session.rollback()  # or it may see what there was when this request first read
         token = self._changes.token()
         connection = session.connection()
         at, now = time.monotonic(), clock.now(session)

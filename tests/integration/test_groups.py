@@ -1,9 +1,11 @@
 """Writing requests of one process on SQLite: committed together, undone alone, answered when it is on disk."""
 
 import resource
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
@@ -109,9 +111,14 @@ class Process:
 
     def one_waits(self) -> None:
         """Wait until a request waits for the one that is in its transaction."""
-        groups = db._groups[self.engine]
-        while groups._waiting != 1:
-            pass
+        self.so_many_wait(1)
+
+    def so_many_wait(self, count: int) -> None:
+        """Wait until so many requests wait for the one that is in its transaction."""
+        deadline = time.monotonic() + LONG
+        while db._groups[self.engine]._waiting != count:
+            assert time.monotonic() < deadline
+            time.sleep(0.0005)
 
     def found(self) -> set[str]:
         """The rows that anybody else can see."""
@@ -251,9 +258,13 @@ def test_nobody_returns_before_the_commit(process: Process) -> None:
 
 def test_whoever_returns_finds_its_own_on_disk(process: Process) -> None:
     found: list[bool] = []
+
+    def look(name: str, _done: object) -> None:
+        found.append(name in process.found())
+
     begun = process.in_order(*(writes(name) for name in "abcde"))
     for one, name in zip(begun, "abcde", strict=True):
-        one.done.add_done_callback(lambda _, name=name: found.append(name in process.found()))
+        one.done.add_done_callback(partial(look, name))
     begun[-1].goes_on()
     process.threads.shutdown()
     assert found == [True] * 5
@@ -271,8 +282,7 @@ def test_what_comes_while_a_group_is_committed_is_in_the_next_one(process: Proce
     first.goes_on()
     assert committing.wait(LONG)
     later = [Request(process, writes(name)) for name in "bcd"]
-    while db._groups[process.engine]._waiting != 3:
-        pass
+    process.so_many_wait(3)
     may_commit.set()
     for one in later:
         one.goes_on()
@@ -319,7 +329,7 @@ def test_what_the_database_refuses_undoes_itself_only(process: Process, place: i
     assert process.found() == {"x", *"abc"} - {"abc"[place]}
 
 
-def test_one_that_fails_does_not_return_before_the_others_are_done_for(process: Process) -> None:
+def test_one_that_fails_is_told_at_once_and_the_others_when_they_are_committed(process: Process) -> None:
     one, two, three = process.in_order(writes("a"), writes_and_raises("x"), writes("c"))
     assert isinstance(two.error(), ZeroDivisionError)
     assert not one.done.done()
@@ -429,3 +439,22 @@ def test_another_process_can_write_between_two_groups(process: Process, engine: 
         assert {site.domain: site.gap_seconds for site in session.scalars(select(Site))} == {
             f"{name}{number}": 3 - number for name in "ab" for number in range(3)
         }
+
+
+def test_a_flush_that_fails_undoes_itself_only(process: Process) -> None:
+    process.together(writes("x"))
+    error_of_first, error_of_second = process.together(writes("a"), writes("x"))
+    assert error_of_first is None
+    assert isinstance(error_of_second, IntegrityError)
+    assert process.found() == {"a", "x"}
+
+
+def test_a_commit_that_the_database_refuses_lets_the_lock_go(process: Process) -> None:
+    def owes_a_worker(session: Session) -> None:
+        connection = session.connection()
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        row = "(9, 'x', '2026-11-22 17:00:00.000000')"
+        connection.exec_driver_sql(f"INSERT INTO missing_tab (worker_id, domain, until) VALUES {row}")
+
+    assert [type(error) for error in process.together(owes_a_worker)] == [IntegrityError]
+    assert process.together(writes("a")) == [None]

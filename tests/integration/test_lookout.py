@@ -540,3 +540,29 @@ def test_idleness_is_told_from_memory(clock: FrozenClock, idle: Process) -> None
     clock.advance(50)
     assert idle.asks(lambda: idle.idle_for("w1")) == 0
     assert idle.idle_for("w1") == timedelta(seconds=50)
+
+
+# ---- what a request has read before
+
+
+@on_sqlite
+def test_a_commit_between_two_looks_is_not_missed(queue: Queue, process: Process) -> None:
+    process.polls("w1")
+    with queue.reading() as session:
+
+        def current() -> Session:
+            if session.in_transaction():
+                queue_elsewhere(queue)
+            return session
+
+        assert not process.lookout.is_in_vain(current, poll_of("w1"))
+
+
+@on_sqlite
+def test_what_the_request_read_before_hides_no_commit(queue: Queue, process: Process) -> None:
+    process.polls("w1")
+    process.settle()
+    with queue.reading() as session:
+        session.execute(text("SELECT 1 FROM site")).all()
+        queue_elsewhere(queue)
+        assert not process.lookout.is_in_vain(lambda: session, poll_of("w1"))

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import make_url
 
-from semantest_server import changes
+from semantest_server import changes, create_app
 from semantest_server.changes import RACY_SECONDS, Changes
 
 LONG_AGO = 1_700_000_000 * 10**9  # in nanoseconds
@@ -175,3 +175,10 @@ def test_a_commit_of_this_process_is_noticed_before_the_file_tells_it(
     before = changes_of(tmp_path).token()
     monkeypatch.setattr(Changes, "commits", Changes.commits + 1)
     assert changes_of(tmp_path).token() != before
+
+
+def test_a_file_in_the_instance_folder_is_watched_there(file: Path) -> None:
+    os.utime(file, ns=(LONG_AGO, LONG_AGO))
+    settings = {"SEMANTEST_INSTANCE": str(file.parent), "SEMANTEST_DATABASE_URL": f"sqlite:///{file.name}"}
+    watched: Changes = create_app(settings).extensions["semantest_lookout"]._changes
+    assert watched.token() == Changes(make_url(f"sqlite:///{file}")).token()
