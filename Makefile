@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format chaos
+.PHONY: help run test check format chaos bench fleet
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test: $(VENV)/.installed-for-tests ## Run all tests; ARGS="tests/unit -x" runs s
 chaos: $(VENV)/.installed-for-tests ## Kill everything at random while 5,000 panels are drawn, on both databases.
 	@SEMANTEST_TEST_CHAOS_TASKS=$${SEMANTEST_TEST_CHAOS_TASKS:-5000} \
 		$(BIN)/python -m pytest -s tests/chaos/test_chaos.py $(ARGS)
+
+bench: $(VENV)/.installed-for-bench ## Measure against bare Flask and other queues; ARGS="--quick" takes minutes less.
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+fleet: $(VENV)/.installed-for-tests ## Play 1,000 polling browsers for two minutes; ARGS="--workers 100 --backend postgresql".
+	@$(BIN)/python -m tests.benchmarks.fleet $(ARGS)
 
 check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types.
 	@$(BIN)/ruff check
@@ -42,4 +48,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed
 	@$(INSTALL) '.[test,check]'
+	@touch $@
+
+$(VENV)/.installed-for-bench: $(VENV)/.installed-for-tests
+	@$(INSTALL) '.[bench]'
 	@touch $@
