@@ -273,7 +273,7 @@ class _Claim:
                 held.task,
                 attempt=held.attempt.number,
                 worker_id=self.worker.id,
-                leased_until=until,
+                leased_until=held.task.leased_until,
                 message="Sent again: the worker does not hold it.",
             )
         self.journal.post()

@@ -1,7 +1,7 @@
 """What a transaction holds and does: its locked comics, its time, their counters, and the history it writes."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Executable, bindparam, func, insert, select, update
@@ -14,7 +14,6 @@ from semantest_server.models import Attempt, Base, Comic, Event, EventType, Task
 from semantest_server.policy import ETA_COMPLETIONS, Policy
 from semantest_server.queue.states import AttemptState, ComicState, Receipt, TaskState, lock_comics
 
-RENEWED_LATELY = timedelta(seconds=1)
 CORRELATION_IDS = 0x73656D61  # any number that nothing else on the database locks
 
 COMIC_STATE = (
@@ -111,10 +110,9 @@ class Journal:
         more["new_download_path"] = download_path or more["new_download_path"]
 
     def renew(self, task: TaskState, until: datetime) -> None:
-        """Lease a task anew, which is no change that anyone need hear of; what was renewed just now can wait."""
-        if task.leased_until is None or until - task.leased_until >= RENEWED_LATELY:
-            self._renewed.setdefault(until, []).append(task.id)
-            task.leased_until = until
+        """Lease a task anew, which is no change that anyone need hear of."""
+        self._renewed.setdefault(until, []).append(task.id)
+        task.leased_until = until
 
     def note(self, attempt: AttemptState, **values: Any) -> None:
         """Change an attempt about which a report has come."""

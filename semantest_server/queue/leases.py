@@ -1,11 +1,13 @@
 """Holding on to what is being drawn: renewing leases, and reviving those that had lapsed."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from semantest_server.models import EventType, TaskStatus
 from semantest_server.queue.journal import Journal
 from semantest_server.queue.states import Held
+
+RENEWED_LATELY = timedelta(seconds=1)  # no need to write again what was written just now
 
 
 def extend(journal: Journal, held: Iterable[Held]) -> None:
@@ -13,7 +15,8 @@ def extend(journal: Journal, held: Iterable[Held]) -> None:
     until = journal.now + journal.policy.lease
     for one in held:
         if one.task.is_out:
-            journal.renew(one.task, until)
+            if one.task.leased_until is None or until - one.task.leased_until >= RENEWED_LATELY:
+                journal.renew(one.task, until)
         else:
             revive(journal, one, until, TaskStatus.RUNNING if one.attempt.reported_at else TaskStatus.LEASED)
 

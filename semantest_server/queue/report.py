@@ -13,9 +13,9 @@ from semantest_server.clock import clock
 from semantest_server.errors import NotFound
 from semantest_server.models import OVER, Attempt, Ending, EventType, MissingTab, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
-from semantest_server.queue.journal import RENEWED_LATELY, Journal, insert_missing
+from semantest_server.queue.journal import Journal, insert_missing
 from semantest_server.queue.lapses import open_journal
-from semantest_server.queue.leases import extend, revive
+from semantest_server.queue.leases import RENEWED_LATELY, extend, revive
 from semantest_server.queue.states import OF_TASKS, OF_TASKS_AND_STALE_OF_POLLS, Held, Receipt, read_held
 from semantest_server.queue.statuses import Kind, Outcome, Report, ReportStatus, Verdict
 from semantest_server.queue.workers import Poller, find_worker, seen_reporting

@@ -549,6 +549,19 @@ def test_what_comes_again_has_another_sixty_seconds_for_a_first_report(queue: Qu
     assert queue.lease(1) == 110
 
 
+def test_what_comes_again_has_all_of_its_time_though_it_was_leased_a_moment_ago(
+    queue: Queue, clock: FrozenClock
+) -> None:
+    queue.set(resend_seconds=0.5)
+    queue.comic()
+    queue.take()
+    clock.advance(0.9)
+    (again,) = queue.poll(holding=[])
+    assert (again.leased_until - clock.now).total_seconds() == 60
+    assert queue.lease(1) == 60.9
+    assert queue.history(1)[-1].leased_until == 60.9
+
+
 def test_what_comes_again_keeps_a_lease_that_is_longer(queue: Queue, clock: FrozenClock) -> None:
     queue.comic()
     queue.take()
