@@ -39,6 +39,7 @@ from semantest_server.policy import Pacing
 # Conditions of partial indexes, word for word as queries must say them to be answered from the index.
 OPEN_COMIC = text("status = 'active' AND ready > 0 AND out < parallel")
 UNFINISHED_COMIC = text("status = 'active' AND ready + waiting + out > 0")
+GIVEN_BACK_ATTEMPT = text("ended = 'given_back'")
 READY_TASK = text("status = 'queued' AND available_at IS NULL")
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,7 +129,8 @@ class EventType(StrEnum):
     NOTED = "noted"
 
 
-def _words(kind: type[StrEnum]) -> Enum:
+def words(kind: type[StrEnum]) -> Enum:
+    """The column type of an enum that is stored as its words."""
     return Enum(kind, native_enum=False, length=20, values_callable=lambda members: [m.value for m in members])
 
 
@@ -138,10 +140,10 @@ class Base(DeclarativeBase):
     registry = registry(
         type_annotation_map={
             datetime: UtcDateTime(),
-            TaskStatus: _words(TaskStatus),
-            ComicStatus: _words(ComicStatus),
-            Ending: _words(Ending),
-            EventType: _words(EventType),
+            TaskStatus: words(TaskStatus),
+            ComicStatus: words(ComicStatus),
+            Ending: words(Ending),
+            EventType: words(EventType),
         }
     )
 
@@ -369,6 +371,13 @@ class Attempt(Base):
             postgresql_where=text("ended = 'completed'"),
         ),
         Index("ix_attempt_poll", "poll"),
+        Index(  # few, so that a claim sees at once what its worker has given back
+            "ix_attempt_given_back",
+            "worker_id",
+            "ended_at",
+            sqlite_where=GIVEN_BACK_ATTEMPT,
+            postgresql_where=GIVEN_BACK_ATTEMPT,
+        ),
         {"sqlite_with_rowid": False},
     )
 

@@ -12,12 +12,12 @@ from sqlalchemy import Row, String, bindparam, exists, false, func, insert, lite
 from sqlalchemy.orm import Session
 
 from semantest_server.models import (
+    GIVEN_BACK_ATTEMPT,
     OPEN_COMIC,
     READY_TASK,
     Attempt,
     Comic,
     ComicStatus,
-    Ending,
     Event,
     EventType,
     MissingTab,
@@ -70,7 +70,7 @@ _chosen = (
         ~exists().where(
             Attempt.task_id == Task.id,
             Attempt.worker_id == bindparam("worker"),
-            Attempt.ended == Ending.GIVEN_BACK,
+            GIVEN_BACK_ATTEMPT,
             Attempt.ended_at > bindparam("given_back_since"),
         ),
     )
