@@ -3,6 +3,7 @@
     QueueError
       ├── NotFound          no such comic, task, receipt or hand-out
       ├── Invalid           the input breaks a rule; says where
+      ├── NotYours          what is another worker's
       ├── Conflict          what is asked does not fit the present state
       │     └── StaleReport     a report about an attempt that is over
       ├── KeyReused         an Idempotency-Key came again with another body
@@ -46,6 +47,12 @@ class Invalid(QueueError):
     def __init__(self, detail: str, errors: list[FieldError]) -> None:
         super().__init__(detail)
         self.errors = errors
+
+
+class NotYours(QueueError):
+    """It was handed out to another worker than the one whose token this is."""
+
+    title = "Another worker's"
 
 
 class Conflict(QueueError):

@@ -5,7 +5,7 @@ from typing import Any
 
 from semantest_server import snapshots
 from semantest_server.api.asking import id_of, idempotency_key, policy, settings
-from semantest_server.api.blueprint import Blueprint
+from semantest_server.api.blueprint import IDEMPOTENCY_KEY, Blueprint, told
 from semantest_server.api.schemas.incoming import ComicPatchSchema, NewComicSchema, PageSchema, RetrySchema
 from semantest_server.api.schemas.outgoing import ComicSchema, ComicsSchema
 from semantest_server.api.tasks import whole_cursor
@@ -32,7 +32,8 @@ def list_comics(page: dict[str, Any]) -> Any:
 
 @comics.route("/comics", methods=["POST"])
 @comics.arguments(NewComicSchema)
-@comics.response(201, ComicSchema)
+@comics.reads(IDEMPOTENCY_KEY)
+@comics.response(201, ComicSchema, headers=told(Location="Where the comic is."))
 def create_comic(draft: ComicDraft) -> Any:
     """Queue a comic with all its panels; an `Idempotency-Key` makes a repetition harmless."""
     with db.writing() as session:
@@ -43,6 +44,7 @@ def create_comic(draft: ComicDraft) -> Any:
 
 @comics.route("/comics/<comic_id>")
 @comics.response(200, ComicSchema)
+@comics.refuses(404)
 def show_comic(comic_id: str) -> Any:
     """Show one comic and its progress."""
     return snapshots.comic(db.session(), policy(), id_of("comic", comic_id))
@@ -51,6 +53,7 @@ def show_comic(comic_id: str) -> Any:
 @comics.route("/comics/<comic_id>", methods=["PATCH"])
 @comics.arguments(ComicPatchSchema)
 @comics.response(200, ComicSchema)
+@comics.refuses(404, 409)
 def update_comic(changes: dict[str, Any], comic_id: str) -> Any:
     """Pause, resume or cancel a comic, or change its priority, its parallel panels or its title."""
     with db.writing() as session:
@@ -61,6 +64,7 @@ def update_comic(changes: dict[str, Any], comic_id: str) -> Any:
 @comics.route("/comics/<comic_id>/retry", methods=["POST"])
 @comics.arguments(RetrySchema, required=False)
 @comics.response(200, ComicSchema)
+@comics.refuses(404)
 def retry_comic(wanted: dict[str, Any], comic_id: str) -> Any:
     """Bring failed and cancelled tasks back to the queue, all or those named in `tasks`."""
     names = wanted.get("tasks")

@@ -6,13 +6,13 @@ from flask import Response, jsonify, request
 
 from semantest_server import snapshots
 from semantest_server.api.asking import claims_nothing, idempotency_key, policy, poller, settings
-from semantest_server.api.blueprint import Blueprint, query
+from semantest_server.api.blueprint import IDEMPOTENCY_KEY, WORKER, Blueprint, query, told
 from semantest_server.api.polling import after_poll, take
 from semantest_server.api.schemas.incoming import EventRequestSchema, TaskStatusSchema, picture_of
 from semantest_server.api.schemas.outgoing import (
     AcceptedSchema,
     HealthSchema,
-    PendingTasksSchema,
+    PendingTaskSchema,
     ReceivedSchema,
     StatusesSchema,
     TaskSchema,
@@ -31,9 +31,18 @@ MOST_ASKED = 1_000
 
 
 @extension_v2.route("/pending-tasks")
+@extension_v2.reads(*WORKER)
 @extension_v2.response(
-    200, PendingTasksSchema, description="At most one task: this client cannot keep two drawings apart."
+    200,
+    {
+        "type": "object",
+        "properties": {"tasks": {"type": "array", "items": {"anyOf": [PendingTaskSchema, TaskSchema]}}},
+        "required": ["tasks"],
+    },
+    description="At most one task, since this client cannot keep two drawings apart; to a person, what waits.",
+    headers=told(Retry_After="The seconds after which to ask again."),
 )
+@extension_v2.refuses(422)
 def pending_tasks() -> Response:
     """Claim one panel to draw."""
     if claims_nothing():
@@ -47,22 +56,24 @@ def pending_tasks() -> Response:
 
 @extension_v2.route("/task-status", methods=["POST"])
 @extension_v2.arguments(TaskStatusSchema)
+@extension_v2.reads(*WORKER)
 @extension_v2.response(200, ReceivedSchema, description="Every well-formed report is received.")
 def task_status(update: dict[str, Any]) -> Any:
     """Report about the panel in flight; without a `taskId`, an error gives back the one that is held."""
     target = update.pop("target", None)
-    one = Report(target=target or "", **update)
+    one, who = Report(target=target or "", **update), poller()
     with db.writing() as session:
         if target is None:
             if one.status is ReportStatus.ERROR:
-                give_back_held(session, policy(), poller(), one)
-        elif not note_failure_of_other_tab(session, policy(), one):
-            report(session, policy(), poller(), [one])
+                give_back_held(session, policy(), who, one)
+        elif not note_failure_of_other_tab(session, policy(), who, one):
+            report(session, policy(), who, [one])
     return {"received": True}
 
 
 @extension_v2.route("/events", methods=["POST"])
 @extension_v2.arguments(EventRequestSchema)
+@extension_v2.reads(IDEMPOTENCY_KEY)
 @extension_v2.response(200, AcceptedSchema, description="The picture is queued; ask about it by this correlationId.")
 def create_event(event: dict[str, Any]) -> Any:
     """Queue one picture."""

@@ -15,6 +15,7 @@ from semantest_server.errors import (
     Invalid,
     KeyReused,
     NotFound,
+    NotYours,
     QueueError,
     RaceLost,
 )
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 STATUSES: dict[type[QueueError], int] = {
     NotFound: 404,
+    NotYours: 403,
     Conflict: 409,
     Invalid: 422,
     KeyReused: 422,
@@ -36,6 +38,8 @@ MOST_HEADER_ERRORS = 5
 UNKNOWN_FIELD = ["Unknown field."]  # marshmallow's words
 MEDIA_TYPE = "application/problem+json"
 
+
+PASSED_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 DATABASE_WORDS = {
     "disk is full": "Its disk is full.",
@@ -69,9 +73,11 @@ def problem(
     headers: dict[str, str] | None = None,
     **members: Any,
 ) -> Response:
-    """A problem document as a response; for the poll an empty list, with the problem in a header."""
+    """A problem document as a response, or a page; for the poll an empty list, with the problem in a header."""
     if request.path.startswith(PAGES):
-        return cast(Response, current_app.extensions["error_page"](status, title, detail or ""))
+        page = cast(Response, current_app.extensions["error_page"](status, title, detail or ""))
+        page.headers.update(headers or {})
+        return page
     body = problem_body(status, title, detail, errors, **members)
     if request.path == POLL_PATH:
         body.update({"errors": body["errors"][:MOST_HEADER_ERRORS]} if errors else {})
@@ -113,7 +119,7 @@ def of_http_exception(error: HTTPException) -> Response:
     messages = (getattr(error, "data", None) or {}).get("messages")
     errors = [error for inner in messages.values() for error in flatten(inner)] if messages else None
     detail = _sentence(errors) if errors else error.description
-    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    headers = {name: value for name, value in error.get_headers() if name in PASSED_HEADERS}
     return problem(error.code, error.name, detail, errors, headers)
 
 

@@ -16,10 +16,20 @@ from semantest_server.api.asking import (
     poller,
     settings,
 )
-from semantest_server.api.blueprint import Blueprint, answer, query
+from semantest_server.api.blueprint import (
+    ANY_REFUSALS,
+    EMPTY_POLL,
+    IDEMPOTENCY_KEY,
+    WORKER,
+    Blueprint,
+    header,
+    query,
+    told,
+)
 from semantest_server.api.parsing import read_json, refuse_harmful
 from semantest_server.api.polling import after_poll, take
 from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
+from semantest_server.api.reporting import take_reports
 from semantest_server.api.schemas.incoming import (
     MOST_REPORTS,
     NewTaskSchema,
@@ -32,6 +42,7 @@ from semantest_server.api.schemas.incoming import (
 from semantest_server.api.schemas.outgoing import (
     EventsSchema,
     HandOutSchema,
+    ReportedHandOutSchema,
     ReportedTaskSchema,
     ResultsSchema,
     TaskSchema,
@@ -43,7 +54,6 @@ from semantest_server.guard import this_request
 from semantest_server.models import TaskStatus
 from semantest_server.queue.drafts import PictureDraft
 from semantest_server.queue.hand_outs import Poll
-from semantest_server.queue.report import report
 from semantest_server.queue.states import Receipt
 from semantest_server.queue.statuses import Outcome, Report
 from semantest_server.queue.submit import submit_picture
@@ -53,20 +63,32 @@ PANELS = 10
 
 tasks = Blueprint("tasks", __name__, description="The poll, reports, and snapshots of tasks.")
 
+ONE_OR_MORE_REPORTS = {
+    "anyOf": [
+        {"type": "array", "items": TargetedReportSchema, "maxItems": MOST_REPORTS},
+        TargetedReportSchema,
+    ]
+}
+
+POLLED = {  # documented by hand: smorest's own decorator would cost every poll some time
+    "description": "Hand-outs, or none; to a person who opens the address, the tasks that wait.",
+    "content": {"application/json": {"schema": {"type": "array", "items": {"anyOf": [HandOutSchema, TaskSchema]}}}},
+    "headers": told(Retry_After="The seconds after which to ask again."),
+}
+
 _hand_outs = HandOutSchema(many=True)
 _task = TaskSchema()
 _reported = ReportedTaskSchema()
 
 
 @tasks.route("/tasks/pending")
-@tasks.doc(
-    parameters=[
-        query("limit", f"Panels over all hand-outs, 1 to {MOST_POLLED}; {PANELS} by default."),
-        query("domain", "A site that the client has a tab for; may be repeated."),
-        query("holding", "The receipts that the client has, separated by commas."),
-    ],
-    responses=answer(HandOutSchema(many=True), "Hand-outs, or none."),
+@tasks.reads(
+    query("limit", "Panels over all hand-outs.", type="integer", minimum=1, maximum=MOST_POLLED, default=PANELS),
+    query("domain", "A site that the client has a tab for; may be repeated."),
+    query("holding", "The receipts that the client has, separated by commas."),
+    *WORKER,
 )
+@tasks.doc(responses={200: POLLED, **dict.fromkeys((*ANY_REFUSALS, 422), EMPTY_POLL)})
 def pending() -> Response:
     """Claim panels to draw: a list of hand-outs, empty when there is nothing; `Retry-After` says when to ask again."""
     if claims_nothing():
@@ -78,7 +100,9 @@ def pending() -> Response:
 
 @tasks.route("/tasks")
 @tasks.arguments(TaskPageSchema, location="query")
-@tasks.response(200, TasksSchema)
+@tasks.reads(header("If-None-Match", "The `ETag` of the snapshot that the client has."))
+@tasks.response(200, TasksSchema, headers=told(ETag="Names this snapshot."))
+@tasks.alt_response(304, description="It is the snapshot that the client has.", headers=told(ETag="Names it."))
 def list_tasks(page: dict[str, Any]) -> Any:
     """Show tasks, last changed first; an `ETag` makes an unchanged snapshot a 304."""
     session = db.session()
@@ -95,7 +119,14 @@ def list_tasks(page: dict[str, Any]) -> Any:
 
 @tasks.route("/tasks", methods=["POST"])
 @tasks.arguments(NewTaskSchema)
-@tasks.response(201, TaskSchema)
+@tasks.reads(IDEMPOTENCY_KEY)
+@tasks.response(201, TaskSchema, headers=told(Location="Where the task is."))
+@tasks.alt_response(
+    200,
+    schema=TaskSchema,
+    description="There is an open task with this correlationId.",
+    headers=told(Location="Where it is."),
+)
 def create_task(draft: PictureDraft) -> Any:
     """Queue one picture; an open `correlationId` answers 200 with its task."""
     with db.writing() as session:
@@ -106,6 +137,7 @@ def create_task(draft: PictureDraft) -> Any:
 
 @tasks.route("/tasks/<task_id>")
 @tasks.response(200, TaskSchema)
+@tasks.refuses(404)
 def show_task(task_id: str) -> Any:
     """Show one task, by task id, receipt or correlationId."""
     session = db.session()
@@ -115,6 +147,7 @@ def show_task(task_id: str) -> Any:
 @tasks.route("/tasks/<task_id>/events")
 @tasks.arguments(PageSchema, location="query")
 @tasks.response(200, EventsSchema)
+@tasks.refuses(404)
 def list_events(page: dict[str, Any], task_id: str) -> Any:
     """Show a task's history, oldest first."""
     session = db.session()
@@ -125,23 +158,23 @@ def list_events(page: dict[str, Any], task_id: str) -> Any:
 
 @tasks.route("/tasks/<task_id>", methods=["PATCH"])
 @tasks.arguments(ReportSchema)
-@tasks.response(200, ReportedTaskSchema)
+@tasks.reads(*WORKER)
+@tasks.response(200, {"anyOf": [ReportedTaskSchema, ReportedHandOutSchema]})
+@tasks.refuses(404, 409)
 def update_task(update: dict[str, Any], task_id: str) -> Any:
     """Report about a receipt, a task or a hand-out; `directive` says whether to go on drawing it."""
-    with db.writing() as session:
-        (outcome,) = report(session, policy(), poller(), [report_of(update, task_id)])
-        shown = _shown(outcome, snapshots.tasks_by_id(session, policy(), outcome.verdicts))
+    reported = take_reports([report_of(update, task_id)])
+    (outcome,) = reported.outcomes
     if outcome.error is not None:
         raise outcome.error
     if outcome.is_conflict:
         return problem(409, StaleReport.title, _stale(task_id), directive=outcome.directive)
-    return jsonify(shown)
+    return jsonify(_shown(outcome, reported.tasks))
 
 
 @tasks.route("/tasks/status", methods=["POST"])
-@tasks.doc(
-    requestBody={"content": {"application/json": {"schema": {"anyOf": [{"type": "array"}, {"type": "object"}]}}}}
-)
+@tasks.reads(*WORKER)
+@tasks.doc(requestBody={"content": {"application/json": {"schema": ONE_OR_MORE_REPORTS}}, "required": True})
 @tasks.response(200, ResultsSchema)
 def update_tasks() -> Any:
     """Report about up to 100 receipts, tasks or hand-outs at once; one bad item spoils no other."""
@@ -152,12 +185,9 @@ def update_tasks() -> Any:
     if len(items) > MOST_REPORTS:
         raise Invalid("Too many reports.", [FieldError("", f"Must have at most {MOST_REPORTS} items.")])
     loaded = [_loaded(item) for item in items]
-    with db.writing() as session:
-        good = [one for one in loaded if isinstance(one, Report)]
-        outcomes = report(session, policy(), poller(), good)
-        found = snapshots.tasks_by_id(session, policy(), {task_id for one in outcomes for task_id in one.verdicts})
-    told = iter(outcomes)
-    results = [_result(one.target, next(told), found) if isinstance(one, Report) else one for one in loaded]
+    reported = take_reports([one for one in loaded if isinstance(one, Report)])
+    told = iter(reported.outcomes)
+    results = [_result(one.target, next(told), reported.tasks) if isinstance(one, Report) else one for one in loaded]
     return jsonify({"results": results})
 
 
@@ -278,7 +308,8 @@ def _loaded(item: Any) -> Report | dict[str, Any]:
 def _result(target: str, outcome: Outcome, found: dict[int, snapshots.TaskSnapshot]) -> dict[str, Any]:
     result: dict[str, Any] = {"taskId": target, "directive": outcome.directive}
     if outcome.error is not None:
-        return {**result, "status": 404, "problem": of_queue_error(outcome.error)}
+        body = of_queue_error(outcome.error)
+        return {**result, "status": body["status"], "problem": body}
     if outcome.is_conflict:
         return {**result, "status": 409, "problem": problem_body(409, StaleReport.title, _stale(target))}
     return {**result, "status": 200, "task": _shown(outcome, found)}

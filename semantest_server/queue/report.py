@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
-from semantest_server.errors import NotFound
+from semantest_server.errors import NotFound, NotYours
 from semantest_server.models import OVER, Attempt, Ending, EventType, MissingTab, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.queue.journal import Journal, insert_missing
@@ -67,17 +67,27 @@ class _Target:
 
 
 def report(session: Session, policy: Policy, reporter: Poller, reports: Sequence[Report]) -> list[Outcome]:
-    """Apply reports in their order, each as if it had come alone.
+    """Apply a worker's reports in their order, each as if it had come alone."""
+    return report_all(session, policy, [(reporter, one) for one in reports])
+
+
+def report_all(session: Session, policy: Policy, reports: Sequence[tuple[Poller, Report]]) -> list[Outcome]:
+    """Apply the reports of several workers in their order, each as if it had come alone.
 
     Afterwards the leases of everything that the same polls gave, and that is still open, run the full time anew:
     a worker draws one panel after the other.
     """
-    targets = _targets(session.connection(), [one.target for one in reports])
-    journal, found = _open(session, policy, [target for target in targets if target])
+    targets = _targets(session.connection(), [one.target for _, one in reports])
+    are_foreign = [_is_foreign(reporter, target) for (reporter, _), target in zip(reports, targets, strict=True)]
+    own = [None if is_foreign else target for target, is_foreign in zip(targets, are_foreign, strict=True)]
+    journal, found = _open(session, policy, [target for target in own if target])
     outcomes, polls = [], set()
-    for one, target in zip(reports, targets, strict=True):
+    for (reporter, one), target, is_foreign in zip(reports, own, are_foreign, strict=True):
         held = [found[receipt] for receipt in target.receipts if receipt in found] if target else []
-        outcomes.append(_apply(journal, reporter, one, target, held) if target and held else _unknown(one.target))
+        if target and held:
+            outcomes.append(_apply(journal, reporter, one, target, held))
+        else:
+            outcomes.append(_not_yours(one.target) if is_foreign else _unknown(one.target))
         if not outcomes[-1].is_conflict:
             polls |= {each.attempt.poll for each in held}
     extend(journal, [held for held in found.values() if held.attempt.poll in polls and held.is_open])
@@ -99,10 +109,10 @@ def give_back_held(session: Session, policy: Policy, poller: Poller, one: Report
     return report(session, policy, poller, [named])[0]
 
 
-def note_failure_of_other_tab(session: Session, policy: Policy, one: Report) -> bool:
+def note_failure_of_other_tab(session: Session, policy: Policy, reporter: Poller, one: Report) -> bool:
     """Write a failure down as an event only, if another tab than this one took the panel; say whether so."""
     (target,) = _targets(session.connection(), [one.target])
-    if target is None or one.kind is not Kind.FAILURE or one.tab_id is None:
+    if target is None or one.kind is not Kind.FAILURE or one.tab_id is None or _is_foreign(reporter, target):
         return False
     journal, found = _open(session, policy, [target])
     taken = [found[receipt] for receipt in target.receipts if receipt in found]
@@ -162,6 +172,15 @@ def _open(session: Session, policy: Policy, targets: Iterable[_Target]) -> tuple
 
 def _unknown(target: str) -> Outcome:
     return Outcome(error=NotFound(f"Nothing was handed out under the id {target[:100]!r}."))
+
+
+def _is_foreign(reporter: Poller, target: _Target | None) -> bool:
+    """Whether the reporter is held to what is its own, and this is not."""
+    return reporter.bound and target is not None and any(row.worker != reporter.name for row in target.given)
+
+
+def _not_yours(target: str) -> Outcome:
+    return Outcome(error=NotYours(f"{target[:100]!r} was handed out to another worker."))
 
 
 def _apply(journal: Journal, reporter: Poller, one: Report, target: _Target, held: list[Held]) -> Outcome:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
-from semantest_server.errors import NotFound
+from semantest_server.errors import NotFound, NotYours
 from semantest_server.models import Ending
 
 
@@ -119,7 +119,7 @@ class Outcome:
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     hand_out: str | None = None
-    error: NotFound | None = None
+    error: NotFound | NotYours | None = None
 
     @property
     def is_conflict(self) -> bool:

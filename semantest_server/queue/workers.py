@@ -32,12 +32,16 @@ SEEN_REPORTING = update(Worker).where(Worker.id == bindparam("worker")).values(s
 
 @dataclass(frozen=True)
 class Poller:
-    """Who a request comes from: a name, and whether the client made it up itself or we inferred it."""
+    """Who a request comes from: a name, and whether the client made it up itself or we inferred it.
+
+    `bound`: the name is that of a token, and only what was handed out to it is its own to report about.
+    """
 
     name: str
     named: bool
     address: str = ""
     user_agent: str = ""
+    bound: bool = False
 
 
 @dataclass(frozen=True)

@@ -188,12 +188,32 @@ def test_every_error_is_a_problem(spec: Any) -> None:
         errors = {status: one for status, one in operation["responses"].items() if not status.startswith("2")}
         assert errors, f"{method} {path}"
         for status, answer in errors.items():
-            if status == "304":
+            if status == "304" or path == "/tasks/pending":
                 continue
             content = resolved(spec, answer)["content"]
             assert set(content) == {PROBLEM_TYPE}, f"{method} {path} {status}"
             schema = resolved(spec, content[PROBLEM_TYPE]["schema"])
             assert set(schema["properties"]) >= {*PROBLEM_KEYS, "errors"}
+
+
+def test_a_refused_poll_is_an_empty_array_with_its_problem_in_a_header(spec: Any) -> None:
+    answers = spec["paths"]["/tasks/pending"]["get"]["responses"]
+    for status in set(answers) - {"200"}:
+        answer = resolved(spec, answers[status])
+        assert answer["content"]["application/json"]["schema"] == {"type": "array", "maxItems": 0}
+        assert set(answer["headers"]) == {"Problem", "Retry-After"}
+
+
+def test_every_operation_says_what_any_request_may_be_refused_with(spec: Any) -> None:
+    for path, method, operation in operations(spec):
+        refusals = {"400", "401", "403", "429", "503", *({"413", "415", "422"} if method != "get" else ())}
+        assert refusals <= set(operation["responses"]), f"{method} {path}"
+        assert "default" not in operation["responses"], "whatever is answered would be documented"
+
+
+def test_a_token_is_for_where_accounts_are_on(spec: Any) -> None:
+    assert spec["security"] == [{}, {"bearer": []}]
+    assert spec["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
 
 
 def test_a_problem_may_carry_a_directive(spec: Any) -> None:
@@ -213,8 +233,7 @@ def test_ids_are_strings_in_every_schema(spec: Any) -> None:
     for name, schema in spec["components"]["schemas"].items():
         for field, value in schema.get("properties", {}).items():
             if field == "id" or field.endswith("Id"):
-                types = value.get("type", "string")
-                assert "integer" not in ([types] if isinstance(types, str) else types), f"{name}.{field}"
+                assert "string" in value.get("type", "string"), f"{name}.{field}"
 
 
 # Who may read it

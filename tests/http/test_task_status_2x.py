@@ -294,6 +294,13 @@ def test_only_json_objects_are_taken(client: FlaskClient, engine: Engine) -> Non
         problem(client.get("/task-status"), 405)
 
 
+@on_one_database
+def test_a_name_that_is_too_long_is_refused_even_where_nobody_asks_for_it(client: FlaskClient, engine: Engine) -> None:
+    with unchanged(engine):
+        answer = client.post("/task-status", json={"status": "sent"}, headers={"X-Worker-Id": "w" * 201})
+        assert pointers(problem(answer, 422)) == ["/X-Worker-Id"]
+
+
 # Stranger
 
 

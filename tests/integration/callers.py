@@ -182,7 +182,7 @@ class Queue:
         with self.writing() as session:
             if target is None:
                 give_back_held(session, self.policy, poller, one)
-            elif not note_failure_of_other_tab(session, self.policy, one):
+            elif not note_failure_of_other_tab(session, self.policy, poller, one):
                 report(session, self.policy, poller, [one])
 
     def wear_out(self, task: int, *, by: str = "w1") -> None:

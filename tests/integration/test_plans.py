@@ -29,7 +29,7 @@ Statement = tuple[str, Any]
 
 @pytest.fixture
 def full(app: Flask, clock: Any) -> Flask:
-    """The app on a database of 300,000 tasks in 2,010 comics, ten of them as long as may be, that nobody has analyzed."""
+    """The app on a database of 300,000 tasks in 2,010 comics, ten of them very long, as nobody has analyzed it."""
     with app.app_context(), db.engine.begin() as connection:
         fill(connection, LONG_COMICS, LONG)
         for panels in (OPEN, FINISHED, PAUSED, IN_BACKOFF):

@@ -13,6 +13,7 @@ from semantest_server.models import (
 from semantest_server.queue.drafts import DOMAIN
 
 DIGITS = re.compile(r"-?[0-9]{1,20}")
+LARGEST_WHOLE = 2**63 - 1  # that databases keep
 
 
 class Text(fields.String):
@@ -45,10 +46,20 @@ class Digits(Whole):
 class Name(fields.Field[str]):
     """An id from elsewhere, sent as a string or a whole number, kept as a string."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        documented = {
+            "type": ["string", "integer"],
+            "minLength": 1,
+            "maxLength": NAME_CHARACTERS,
+            "minimum": -LARGEST_WHOLE,
+            "maximum": LARGEST_WHOLE,
+        }
+        super().__init__(metadata=documented, **kwargs)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValidationError("Not a valid string.")
-        if isinstance(value, int) and abs(value) >= 2**63:
+        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise ValidationError("Is too large a number.")
         name = str(value).strip()
         if not 1 <= len(name) <= NAME_CHARACTERS:
@@ -69,8 +80,19 @@ class Domain(Text):
 class UtcTime(fields.Field[datetime]):
     """A time in ISO 8601, UTC, with `Z`."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "string", "format": "date-time"}, **kwargs)
+
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Itself(fields.Nested):
+    """The object once more, as another schema shows it."""
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = None) -> Any:
+        """The object, whatever the field is called."""
+        return obj
 
 
 def id_field(**kwargs: Any) -> fields.String:

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from semantest_server.api.schemas.fields import Digits, Domain, Name, Text, Whole
+from semantest_server.api.schemas.fields import DIGITS, LARGEST_WHOLE, Digits, Domain, Name, Text, Whole
 from semantest_server.errors import FieldError, Invalid
 from semantest_server.models import (
     NAME_CHARACTERS,
@@ -23,7 +23,7 @@ from semantest_server.paths import make_relative
 from semantest_server.queue.drafts import MOST_NUMBER, MOST_PANELS, PARALLEL, ComicDraft, PanelDraft, PictureDraft
 from semantest_server.queue.statuses import Report, ReportStatus
 
-IMAGE_URL = re.compile(r"https?://[^\s\"'<>\\]+|data:image/[a-zA-Z0-9.+-]+[;,][^\s\"'<>\\]*")
+IMAGE_URL = r"(?:https?://[^\s\"'<>\\]+|data:image/[a-zA-Z0-9.+-]+[;,][^\s\"'<>\\]*)"
 MOST_REPORTS = 100
 DETAILS_CHARACTERS = 20_000
 PATHS = {"outputPath": "output_path", "fileName": "file_name", "imagePath": "image_path"}  # first one wins
@@ -81,21 +81,16 @@ class NewComicSchema(Schema):
 class ComicPatchSchema(Schema):
     """What of a comic to change."""
 
-    status = fields.Enum(
-        ComicStatus,
-        by_value=True,
-        validate=OneOf(
-            [ComicStatus.ACTIVE, ComicStatus.PAUSED, ComicStatus.CANCELLED],
-            error="Must be one of: active, paused, cancelled.",
-        ),
-    )
+    status = fields.String(validate=OneOf([ComicStatus.ACTIVE, ComicStatus.PAUSED, ComicStatus.CANCELLED]))
     priority = fields.String(validate=OneOf(PRIORITIES))
     parallel = Whole(validate=Range(1, 100))
     title = Text(TITLE_CHARACTERS)
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Turn the priority into its rank."""
+        """Turn the status and the priority into what the queue calls them."""
+        if "status" in data:
+            data["status"] = ComicStatus(data["status"])
         if "priority" in data:
             data["priority"] = Priority[data["priority"].upper()]
         return data
@@ -143,14 +138,19 @@ class ReportSchema(OpenSchema):
     """A status update; fields that are not known here are kept as details."""
 
     status = fields.Enum(ReportStatus, by_value=True, required=True)
-    progress = Digits(allow_none=True, validate=Range(0, 100))
+    progress = Digits(
+        allow_none=True,
+        validate=Range(0, 100),
+        metadata={"type": ["integer", "string"], "pattern": f"^{DIGITS.pattern}$"},
+    )
     image_url = fields.String(
         allow_none=True,
         data_key="imageUrl",
         validate=[
             Length(max=URL_CHARACTERS),
-            Regexp(re.compile(f"(?:{IMAGE_URL.pattern})\\Z"), error="Must be an http(s) address or a data:image."),
+            Regexp(re.compile(rf"{IMAGE_URL}\Z"), error="Must be an http(s) address or a data:image."),
         ],
+        metadata={"pattern": f"^{IMAGE_URL}$"},  # in the words of ECMA-262, which has no \Z
     )
     download_path = fields.String(allow_none=True, data_key="downloadPath", validate=Length(max=4_096))
     message = fields.String(allow_none=True, validate=Length(max=10_000))
@@ -188,7 +188,7 @@ class TaskPageSchema(PageSchema):
     """Which tasks to show."""
 
     status = fields.String()
-    comic = Digits(validate=Range(0, 2**63 - 1))
+    comic = Digits(validate=Range(0, LARGEST_WHOLE))
     worker = fields.String()
 
 

@@ -1,8 +1,10 @@
 """What goes out."""
 
-from marshmallow import Schema, fields
+from typing import Any
 
-from semantest_server.api.schemas.fields import UtcTime, id_field
+from marshmallow import INCLUDE, Schema, fields
+
+from semantest_server.api.schemas.fields import Itself, UtcTime, id_field
 from semantest_server.models import (
     ComicStatus,
     EventType,
@@ -12,7 +14,36 @@ from semantest_server.models import (
 from semantest_server.queue.statuses import Directive
 
 
-class TaskSchema(Schema):
+class Outgoing(Schema):
+    """A schema that shows every one of its fields, and is documented so; what is not there is null."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Document the field as one that is always there."""
+        field_obj.required = True
+
+
+class FieldErrorSchema(Outgoing):
+    """One thing wrong with the input."""
+
+    pointer = fields.String()
+    message = fields.String()
+
+
+class ProblemSchema(Schema):
+    """An error, as in RFC 9457."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, allow_none=True)
+    errors = fields.List(fields.Nested(FieldErrorSchema))
+    directive = fields.Enum(Directive, by_value=True)
+
+
+class TaskSchema(Outgoing):
     """A task as it goes out."""
 
     id = id_field()
@@ -45,14 +76,14 @@ class ReportedTaskSchema(TaskSchema):
     directive = fields.Enum(Directive, by_value=True)
 
 
-class TasksSchema(Schema):
+class TasksSchema(Outgoing):
     """A page of tasks, last changed first."""
 
     tasks = fields.List(fields.Nested(TaskSchema))
     next = fields.String(allow_none=True)
 
 
-class EventSchema(Schema):
+class EventSchema(Outgoing):
     """A line of history as it goes out."""
 
     id = id_field()
@@ -61,20 +92,22 @@ class EventSchema(Schema):
     task_id = id_field(data_key="taskId")
     comic_id = id_field(data_key="batchId")
     attempt = fields.Integer(allow_none=True)
-    worker = fields.Function(lambda event: event.worker.name if event.worker else None)
+    worker = fields.Function(
+        lambda event: event.worker.name if event.worker else None, metadata={"type": ["string", "null"]}
+    )
     leased_until = UtcTime(data_key="leasedUntil", allow_none=True)
     message = fields.String(allow_none=True)
     details = fields.Dict(allow_none=True)
 
 
-class EventsSchema(Schema):
+class EventsSchema(Outgoing):
     """A page of history, oldest first."""
 
     events = fields.List(fields.Nested(EventSchema))
     next = fields.String(allow_none=True)
 
 
-class BlockedSchema(Schema):
+class BlockedSchema(Outgoing):
     """Why nothing of a comic is handed out."""
 
     reason = fields.String()
@@ -82,7 +115,7 @@ class BlockedSchema(Schema):
     until = UtcTime(allow_none=True)
 
 
-class ProgressSchema(Schema):
+class ProgressSchema(Outgoing):
     """How far a comic is."""
 
     total = fields.Integer()
@@ -97,14 +130,17 @@ class ProgressSchema(Schema):
     blocked = fields.Nested(BlockedSchema, allow_none=True)
 
 
-class ComicSchema(Schema):
+class ComicSchema(Outgoing):
     """A comic as it goes out."""
 
     id = id_field(attribute="comic.id")
     title = fields.String(attribute="comic.title")
     status = fields.Enum(ComicStatus, by_value=True)
     style = fields.String(attribute="comic.style", allow_none=True)
-    priority = fields.Function(lambda snapshot: Priority(snapshot.comic.priority).name.lower())
+    priority = fields.Function(
+        lambda snapshot: Priority(snapshot.comic.priority).name.lower(),
+        metadata={"type": "string", "enum": [priority.name.lower() for priority in Priority]},
+    )
     parallel = fields.Integer(attribute="comic.parallel")
     domain = fields.String(attribute="comic.domain")
     download_folder = fields.String(attribute="comic.download_folder", data_key="downloadFolder")
@@ -113,14 +149,14 @@ class ComicSchema(Schema):
     progress = fields.Nested(ProgressSchema)
 
 
-class ComicsSchema(Schema):
+class ComicsSchema(Outgoing):
     """A page of comics, newest first."""
 
     comics = fields.List(fields.Nested(ComicSchema))
     next = fields.String(allow_none=True)
 
 
-class HandedPanelSchema(Schema):
+class HandedPanelSchema(Outgoing):
     """One panel of a hand-out; its id is the receipt."""
 
     receipt = fields.String(data_key="id", metadata={"example": "341.1"})
@@ -130,7 +166,7 @@ class HandedPanelSchema(Schema):
     download_folder = fields.String(data_key="downloadFolder")
 
 
-class OptionsSchema(Schema):
+class OptionsSchema(Outgoing):
     """What holds for every panel of a hand-out."""
 
     style = fields.String(allow_none=True)
@@ -138,7 +174,7 @@ class OptionsSchema(Schema):
     domain = fields.String()
 
 
-class PayloadSchema(Schema):
+class PayloadSchema(Outgoing):
     """What is to be drawn."""
 
     batch_id = id_field(data_key="batchId", attribute="comic.id")
@@ -147,57 +183,93 @@ class PayloadSchema(Schema):
     options = fields.Nested(OptionsSchema, attribute="comic")
 
 
-_payload = PayloadSchema()
-
-
-class HandOutSchema(Schema):
+class HandOutSchema(Outgoing):
     """What one poll gave one worker of one comic."""
 
     id = fields.String(metadata={"example": "h-7f3c-12"})
-    type = fields.Constant("bulkImageGeneration")
+    type = fields.Constant("bulkImageGeneration", metadata={"type": "string", "enum": ["bulkImageGeneration"]})
     leased_until = UtcTime(data_key="leasedUntil")
-    payload = fields.Function(lambda hand_out: _payload.dump(hand_out))
+    payload = Itself(PayloadSchema)
 
 
-class ResultsSchema(Schema):
+class ReportedHandOutSchema(Outgoing):
+    """A hand-out after a report, with its tasks."""
+
+    id = fields.String(metadata={"example": "h-7f3c-12"})
+    tasks = fields.List(fields.Nested(ReportedTaskSchema))
+    directive = fields.Enum(Directive, by_value=True)
+
+
+class ResultSchema(Schema):
+    """What became of one report: a `task` as it is now, or a `problem`."""
+
+    target = fields.Raw(data_key="taskId", required=True, metadata={"description": "As it was sent."})
+    status = fields.Integer(required=True)
+    directive = fields.Enum(Directive, by_value=True, required=True)
+    task = fields.Raw(
+        metadata={
+            "anyOf": [
+                {"$ref": "#/components/schemas/ReportedTask"},
+                {"$ref": "#/components/schemas/ReportedHandOut"},
+            ]
+        }
+    )
+    problem = fields.Nested(ProblemSchema)
+
+
+class ResultsSchema(Outgoing):
     """What became of each report, in their order."""
 
-    results = fields.List(fields.Dict(), metadata={"description": "taskId, status, task or problem, directive."})
+    results = fields.List(fields.Nested(ResultSchema))
 
 
-class PendingTasksSchema(Schema):
-    """What a poll of the 2.x dialect gives."""
+class PayloadV2Schema(Outgoing):
+    """What is to be drawn, in the 2.x dialect."""
 
-    tasks = fields.List(fields.Dict())
+    prompt = fields.String()
+    correlation_id = fields.String(data_key="correlationId")
+    domain = fields.String()
+    output_path = fields.String(data_key="outputPath")
+    download_folder = fields.String(data_key="downloadFolder")
 
 
-class ReceivedSchema(Schema):
+class PendingTaskSchema(Outgoing):
+    """One panel in the 2.x dialect; its ids are the receipt."""
+
+    id = fields.String(metadata={"example": "341.1"})
+    type = fields.String(metadata={"enum": ["ImageGenerationRequestedEvent"]})
+    correlation_id = fields.String(data_key="correlationId")
+    payload = fields.Nested(PayloadV2Schema)
+    timestamp = UtcTime()
+
+
+class ReceivedSchema(Outgoing):
     """That a report of the 2.x dialect has arrived."""
 
     received = fields.Boolean()
 
 
-class AcceptedSchema(Schema):
+class AcceptedSchema(Outgoing):
     """That a picture is queued, and what to ask about it by."""
 
     status = fields.String()
     correlation_id = fields.String(data_key="correlationId")
 
 
-class StatusSchema(Schema):
+class StatusSchema(Outgoing):
     """What became of one picture; `unknown` if there is none."""
 
     correlation_id = fields.String(data_key="correlationId")
     status = fields.String()
 
 
-class StatusesSchema(Schema):
+class StatusesSchema(Outgoing):
     """What became of pictures."""
 
     requests = fields.List(fields.Nested(StatusSchema))
 
 
-class HealthSchema(Schema):
+class HealthSchema(Outgoing):
     """How the server is."""
 
     status = fields.String()
