@@ -14,7 +14,8 @@ from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from semantest_server import cli_upkeep, create_app, server, snapshots
+from semantest_server import cli_accounts, cli_upkeep, create_app, server, snapshots
+from semantest_server.cli_table import table
 from semantest_server.clock import clock
 from semantest_server.config import SettingError
 from semantest_server.database import db, write_transaction
@@ -38,7 +39,6 @@ OPTIONS = {
 }
 STANDARD_INPUT = "<stdin>"  # the name that Python gives it
 UNITS = {"day": 86_400, "hour": 3_600, "minute": 60}
-WIDEST = 60
 
 
 class Commands(FlaskGroup):
@@ -48,6 +48,8 @@ class Commands(FlaskGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except Invalid as error:
+            raise click.ClickException(" ".join([error.detail, *(one.message for one in error.errors)])) from error
         except (SettingError, StartError, UpgradeError, QueueError) as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
@@ -68,6 +70,7 @@ main = Commands(
 main.params.clear()  # FlaskGroup's options say which app to load; there is one
 main.add_command(flask_migrate.cli.db)
 cli_upkeep.register(main)
+cli_accounts.register(main)
 
 
 @main.command("run", with_appcontext=False)
@@ -113,13 +116,13 @@ def status_command() -> None:
     session, policy = db.session(), _app().extensions["semantest"].policy
     comics, following = snapshots.comics(session, policy)
     rows = [_comic_row(snapshot) for snapshot in comics]
-    _table(["ID", "COMIC", "STATUS", "DONE", "DRAWING", "FAILED", ""], rows, "No comic is queued.")
+    table(["ID", "COMIC", "STATUS", "DONE", "DRAWING", "FAILED", ""], rows, "No comic is queued.")
     if following:
         click.echo("Older comics are on the pages.")
     click.echo()
     now = clock.now(session)
     rows = [_worker_row(worker, now - worker.seen_at) for worker in snapshots.workers(session, policy)]
-    _table(["WORKER", "LAST SEEN", "HOLDS", "NEEDS A TAB OF"], rows, "No extension has polled yet.")
+    table(["WORKER", "LAST SEEN", "HOLDS", "NEEDS A TAB OF"], rows, "No extension has polled yet.")
 
 
 def _app() -> Flask:
@@ -184,14 +187,3 @@ def _ago(silence: timedelta) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _table(head: list[str], rows: list[list[str]], otherwise: str) -> None:
-    """Print rows in columns as wide as they need, or what there is to say when there are none."""
-    if not rows:
-        click.echo(otherwise)
-        return
-    shown = [[cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…" for cell in row] for row in [head, *rows]]
-    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
-    for row in shown:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,9 +1,7 @@
 """The commands for upkeep: `prune`, `backup`, `check`, `db copy`."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 import flask_migrate.cli
@@ -14,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from semantest_server import create_app
+from semantest_server.cli_ages import Age
 from semantest_server.clock import clock
 from semantest_server.database import db, write_transaction
 from semantest_server.upgrade import reason, upgrade, where
@@ -22,21 +21,7 @@ from semantest_server.upkeep.check import check
 from semantest_server.upkeep.copy import CopyError, copy
 from semantest_server.upkeep.prune import prune
 
-UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 MOST_SHOWN = 100
-
-
-class Age(click.ParamType[timedelta]):
-    """An age such as 30d, 12h or 45m."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it, or say how it is written."""
-        match = re.fullmatch(r"([0-9]{1,6})([dhm])", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is not an age such as 30d, 12h or 45m.", param, ctx)
-        return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 def register(main: click.Group) -> None:

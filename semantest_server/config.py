@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from limits import parse_many
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from semantest_server.accounts.sign_ins import LIFETIME
 from semantest_server.policy import Pacing, Policy, SiteDefaults
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ DATABASE_FILE = "semantest.db"
 KEY_FILE = "secret_key"
 MIGRATIONS = str(Path(__file__).parent / "migrations")
 MAX_BODY_BYTES = 16 * 1024 * 1024
+RATES = "100 per second; 3000 per minute"  # of one client; a wild extension of an honest person makes 1,300 a minute
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -94,6 +97,17 @@ def _url(value: Any) -> str:
     return url
 
 
+def _rates(value: Any) -> str:
+    """Rates, `off`, or nothing, which means our own where accounts are on."""
+    rates = _text(value)
+    try:
+        if rates and rates != "off":
+            parse_many(rates)
+    except ValueError:
+        raise ValueError(f"rates such as {RATES!r}, or `off`") from None
+    return rates
+
+
 def _level(value: Any) -> str:
     level = _text(value).lower()
     if level not in LOG_LEVELS:
@@ -155,6 +169,22 @@ SETTINGS = (
         _words,
         "Ids of the extensions that may ask, separated by commas; empty means every one.",
     ),
+    Setting("ACCOUNTS", 0, _whole(0, 1), "Whether who asks has to sign in or send a token, 1 or 0."),
+    Setting(
+        "PROXIES", 0, _whole(0, 10), "How many proxies stand before the server; what they say of clients is believed."
+    ),
+    Setting(
+        "RATE_LIMITS",
+        "",
+        _rates,
+        f"How often one client may ask; empty means {RATES!r} with accounts, and no limit without; `off` is none.",
+    ),
+    Setting(
+        "RATE_LIMIT_STORAGE",
+        "",
+        _text,
+        "Where several hosts count together, such as `redis://HOST`; empty means in each process's memory.",
+    ),
     Setting("LOG_LEVEL", "info", _level, "How much is logged: debug, info, warning or error."),
 )
 
@@ -167,6 +197,8 @@ def load(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     app.config.update(overrides or {})
     for setting in SETTINGS:
         app.config[PREFIX + setting.name] = _value(app, setting, overrides or {})
+    if app.config["SEMANTEST_ACCOUNTS"] and not app.config["SEMANTEST_RATE_LIMITS"]:
+        app.config["SEMANTEST_RATE_LIMITS"] = RATES
     app.logger.setLevel(app.config["SEMANTEST_LOG_LEVEL"].upper())
     _warn_of_unknown(app)
     app.config.update(
@@ -182,6 +214,7 @@ def load(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         SESSION_COOKIE_NAME="semantest",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
+        PERMANENT_SESSION_LIFETIME=LIFETIME,
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, Text, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+import semantest_server.accounts.tables  # noqa: F401 - so that `Base.metadata` has them all
 from semantest_server.clock import clock
 from semantest_server.models import Base, Revision
 from semantest_server.transactions import SESSION, Groups, write_transaction

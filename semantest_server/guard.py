@@ -1,4 +1,4 @@
-"""Who may ask: anyone on this machine but a foreign web page; extensions may, and get the CORS answers they need.
+"""Where requests may come from: anywhere but a foreign web page; extensions get the CORS answers they need.
 
 A page that the user visits can send requests to localhost. It cannot hide its Origin and `Sec-Fetch-Site`, and a
 rebound name shows in Host.
@@ -9,9 +9,11 @@ import re
 
 from flask import Flask, Request, Response, current_app, request
 from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("semantest.security")
 
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - where to listen, and nobody's name  # nosec B104
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 PORT = re.compile(r":[0-9]+$")
 EXTENSION_ORIGIN = re.compile(r"chrome-extension://([a-p]{32})")
@@ -22,10 +24,17 @@ STATIC = "/static/"
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Extension-Id, X-Last-Id, X-Worker-Id"
 EXPOSED_HEADERS = "ETag, Location, Problem, Retry-After"
 PREFLIGHT_SECONDS = 600
+HSTS = "max-age=31536000"  # a year
 
 
 def init_app(app: Flask) -> None:
     """Check every request before anything else is done for it, and answer extensions with CORS headers."""
+    if proxies := app.config["SEMANTEST_PROXIES"]:
+        behind = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=1, x_host=1)  # the nearest says these two
+        app.wsgi_app = behind  # type: ignore[method-assign]
+    bound = {bind.rpartition(":")[0].lower() for bind in app.config["SEMANTEST_BIND"]}
+    bound = {host for host in bound if host.strip("[]") not in EVERY_ADDRESS}
+    app.extensions["semantest_hosts"] = {*LOOPBACK_HOSTS, *app.config["SEMANTEST_HOSTS"], *bound}
     app.before_request(check)
     app.after_request(answer_origin)
 
@@ -46,11 +55,14 @@ def check() -> None:
 
 
 def answer_origin(response: Response) -> Response:
-    """Tell an extension's browser that the extension may read the answer; nobody else is told anything.
+    """Tell an extension's browser that the extension may read the answer; no page is told so.
 
     No browser may keep it: it would answer polls by itself.
     """
     asked = this_request()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if asked.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     if asked.path == "/" or f"{asked.path}/".startswith((PAGES, STATIC)):
         return response
     response.headers.setdefault("Cache-Control", "no-store")
@@ -102,7 +114,7 @@ def _answer_preflight(asked: Request, response: Response) -> None:
 def _is_ours(host: str) -> bool:
     """Whether a Host header names this server, at whatever port."""
     name = PORT.sub("", host).lower().rstrip(".")
-    return name in LOOPBACK_HOSTS or name in current_app.config["SEMANTEST_HOSTS"]
+    return name in current_app.extensions["semantest_hosts"]
 
 
 def _is_visit(asked: Request) -> bool:
@@ -113,12 +125,12 @@ def _is_visit(asked: Request) -> bool:
 
 
 def _refusal(asked: Request, reason: str, detail: str) -> Forbidden:
-    log.warning(
-        "refused %s %r reason=%s host=%r origin=%r",
-        asked.method,
-        asked.path,
-        reason,
-        asked.headers.get("Host", "")[:100],
-        asked.headers.get("Origin", "")[:100],
-    )
+    note(f"{reason}_refused", host=asked.headers.get("Host", ""), origin=asked.headers.get("Origin", ""))
     return Forbidden(detail)
+
+
+def note(event: str, **facts: str) -> None:
+    """Log what matters to security under a name that stays, with what was asked; no secret belongs in it."""
+    asked = this_request()
+    about = {"method": asked.method, "path": asked.path, "address": asked.remote_addr or "", **facts}
+    log.warning("event=%s %s", event, " ".join(f"{name}={value[:100]!r}" for name, value in about.items()))

@@ -199,7 +199,7 @@ def remaining_text(seconds: float) -> str:
     )
 
 
-_chance = random.Random()  # noqa: S311 - spreads load; nothing secret depends on it
+_chance = random.Random()  # noqa: S311 - spreads load; nothing secret depends on it  # nosec B311
 
 
 def _jitter(share: float, chance: random.Random | None) -> float:

@@ -20,16 +20,20 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from semantest_server import create_app
+from semantest_server.accounts import people
 from semantest_server.config import SettingError
+from semantest_server.database import db
+from semantest_server.guard import EVERY_ADDRESS
 from semantest_server.upgrade import UpgradeError, upgrade, where
 
 BACKLOG = 2048
 GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
 KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that they share a connection
 REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - workers touch a file each second; on a slow disk that blocks
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
 
 
 class Address(NamedTuple):
@@ -55,6 +59,11 @@ class Address(NamedTuple):
 OTHER = Address("127.0.0.1", 8080)  # the 2.x extension polls this port
 
 
+ACCOUNTS_HINT = (
+    "Make an account with `semantest-server account add NAME`, and set SEMANTEST_ACCOUNTS=1; or listen on 127.0.0.1."
+)
+
+
 class StartError(Exception):
     """The server cannot listen where it should; the message says why and what to do."""
 
@@ -69,7 +78,7 @@ def run(app: Flask) -> None:
 def gunicorn_settings(app: Flask) -> dict[str, Any]:
     """gunicorn's settings, from ours; `StartError` for an address that others reach."""
     binds = app.config["SEMANTEST_BIND"]
-    require_loopback(_host(bind) for bind in binds)
+    require_accounts(app, [_host(bind) for bind in binds])
     level = app.config["SEMANTEST_LOG_LEVEL"].lower()
     return {
         "bind": list(binds),
@@ -81,7 +90,7 @@ def gunicorn_settings(app: Flask) -> dict[str, Any]:
         "graceful_timeout": GRACEFUL_SECONDS,
         "keepalive": KEEPALIVE_SECONDS,
         "limit_request_line": REQUEST_LINE_BYTES,
-        "forwarded_allow_ips": "",  # no proxy stands before it, and anyone here could pretend to be one
+        "forwarded_allow_ips": "",  # `guard.py` believes as many proxies as are set, and gunicorn none
         "control_socket_disable": True,  # two servers of one person would fight over its path
         "worker_tmp_dir": str(MEMORY_FOLDER) if os.access(MEMORY_FOLDER, os.W_OK) else None,
         "loglevel": "warning" if level == "info" else level,  # at info it tells of each process it starts
@@ -134,14 +143,30 @@ def listen(bind: str) -> socket.socket:
         raise StartError(f"Cannot listen on {bind}: ports end at 65535.") from error
 
 
-def require_loopback(hosts: Iterable[str]) -> None:
-    """Raise `StartError` if one of the addresses can be reached from other machines."""
-    for host in hosts:
-        if not _is_loopback(host):
+def require_accounts(app: Flask, hosts: Iterable[str]) -> None:
+    """Raise `StartError` if others can reach the server and it would not ask who they are."""
+    others = [host for host in hosts if not _is_loopback(host)]
+    if not app.config["SEMANTEST_ACCOUNTS"]:
+        if others:
             raise StartError(
-                f"Semantest server has no accounts yet: whoever reaches it may do everything. So it listens"
-                f" on this machine only, on 127.0.0.1 or localhost, and not on {host or 'every address'}."
+                f"Without accounts, whoever reaches {others[0] or 'it'} may do everything. {ACCOUNTS_HINT}"
             )
+        if app.config["SEMANTEST_PROXIES"]:
+            raise StartError(f"Without accounts, whoever reaches the proxy may do everything. {ACCOUNTS_HINT}")
+    if not app.config["SEMANTEST_HOSTS"] and not EVERY_ADDRESS.isdisjoint(others):
+        raise StartError("Set SEMANTEST_HOSTS to the names by which others reach this server, such as comics.example.")
+
+
+def require_admin(app: Flask) -> None:
+    """Raise `StartError` if accounts are on and nobody could sign in."""
+    if not app.config["SEMANTEST_ACCOUNTS"]:
+        return
+    with app.app_context():
+        with Session(db.engine) as session:
+            has_admin = people.has_admin(session)
+        db.engine.dispose()  # the caller may fork, and connections do not survive that
+    if not has_admin:
+        raise StartError("Nobody could sign in: `semantest-server account add NAME` makes the first account.")
 
 
 def _is_loopback(host: str) -> bool:
@@ -158,8 +183,9 @@ def _host(bind: str) -> str:
 def _before_start(app: Flask, arbiter: Arbiter) -> None:
     """Bring the database up to date before a worker opens it; what goes wrong ends gunicorn with one line."""
     try:
-        require_loopback(address[0] for address in arbiter.cfg.address if isinstance(address, tuple))
+        require_accounts(app, [address[0] for address in arbiter.cfg.address if isinstance(address, tuple)])
         upgrade(app)
+        require_admin(app)
     except (StartError, UpgradeError) as error:
         sys.exit(f"Error: {error}")
     arbiter.handle_int = partial(_stop, arbiter)

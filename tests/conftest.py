@@ -25,7 +25,7 @@ from semantest_server.upgrade import upgrade
 from . import postgres
 
 BOTH = ["sqlite", "postgresql"]
-FOLDERS_ON_BOTH = {"integration", "http", "life", "upkeep"}
+FOLDERS_ON_BOTH = {"integration", "http", "life", "upkeep", "fuzz"}
 START = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 
 

@@ -16,7 +16,7 @@
  * report has to be sent.
  */
 
-import { ALARM_MINUTES, SERVER } from './config.js';
+import { ALARM_MINUTES, SERVER, TOKEN } from './config.js';
 
 const ALARM = 'checkServerTasks';
 const PANELS_PER_POLL = 4; // a few: what one browser holds, another cannot draw
@@ -178,7 +178,11 @@ function isFinal(status) {
 async function ask(path, options = {}) {
   return fetch(SERVER + path, {
     ...options,
-    headers: { 'X-Worker-Id': await workerId(), 'Content-Type': 'application/json' },
+    headers: {
+      'X-Worker-Id': await workerId(),
+      'Content-Type': 'application/json',
+      ...(TOKEN && { Authorization: `Bearer ${TOKEN}` }),
+    },
     credentials: 'omit',
     signal: AbortSignal.timeout(REQUEST_SECONDS * 1000),
   });

@@ -3,10 +3,10 @@
 from flask import Flask, redirect, url_for
 from werkzeug import Response
 
-from semantest_server.admin import comic, comics, sites, words, workers
+from semantest_server.admin import comic, comics, sign_in, sites, tokens, words, workers
 from semantest_server.admin.frame import PageSessions, csrf, pages, render_error
 
-__all__ = ["comic", "comics", "init_app", "render_error", "sites", "workers"]
+__all__ = ["comic", "comics", "init_app", "render_error", "sign_in", "sites", "tokens", "workers"]
 
 
 def init_app(app: Flask) -> None:

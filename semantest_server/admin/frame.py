@@ -1,9 +1,13 @@
 """What surrounds every page: its headers, the check of its forms' tokens, and its errors."""
 
+from typing import Any
+
 from flask import Blueprint, Flask, Request, Response, make_response, render_template
+from flask import request as current_request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
+from semantest_server import access
 from semantest_server.errors import NotFound
 from semantest_server.guard import PAGES
 
@@ -22,6 +26,16 @@ class PageSessions(SecureCookieSessionInterface):
         """The session of whoever looks at a page; None elsewhere."""
         return super().open_session(app, request) if request.path.startswith(PAGES) else None
 
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie is for encrypted connections only: once it came over one."""
+        return current_request.is_secure
+
+
+@pages.app_context_processor
+def who_looks() -> dict[str, Any]:
+    """What every page knows of who looks at it."""
+    return {"caller": access.caller(), "accounts_are_on": access.accounts_are_on()}
+
 
 @pages.before_request
 def check_token() -> None:
@@ -33,7 +47,9 @@ def check_token() -> None:
 def secure(response: Response) -> Response:
     """Set the headers of a page: nothing foreign runs in it or frames it, and nothing keeps it."""
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,7 +1,6 @@
 """Pictures that were reported as data. They are sent from here: browsers open no `data:` links."""
 
 import base64
-import binascii
 import re
 
 from flask import Response, make_response
@@ -22,7 +21,7 @@ def picture_response(address: str) -> Response | None:
         return None
     try:
         content = base64.b64decode(address[kind.end() :], validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     response = make_response(content)
     response.content_type = kind[1].lower()

@@ -5,6 +5,8 @@ from typing import cast
 
 from flask import current_app, request
 
+from semantest_server.access import caller
+from semantest_server.accounts.tables import Scope
 from semantest_server.config import Semantest
 from semantest_server.errors import FieldError, Invalid, NotFound
 from semantest_server.guard import extension_id, this_request
@@ -25,7 +27,7 @@ def policy() -> Policy:
 
 
 def poller() -> Poller:
-    """Who asks: by the name it made up, else by extension id and address, else by address and browser.
+    """Who asks: by its token, else by the name it made up, else by extension id and address, or address and browser.
 
     An extension id is the same in every browser that installed it, so it is no worker by itself.
     """
@@ -33,6 +35,9 @@ def poller() -> Poller:
     address = asked.remote_addr or "unknown"
     user_agent = asked.headers.get("User-Agent", "")[:NAME_CHARACTERS]
     name = asked.headers.get("X-Worker-Id", "").strip()
+    known = caller()
+    if known is not None and known.scope is Scope.WORKER:
+        return Poller(known.name, bool(name), address, user_agent, bound=True)
     if len(name) > NAME_CHARACTERS:
         message = f"Must have at most {NAME_CHARACTERS} characters."
         raise Invalid("The X-Worker-Id cannot be used.", [FieldError("/X-Worker-Id", message)])

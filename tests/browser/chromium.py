@@ -36,8 +36,8 @@ def find_chromium(playwright: Playwright) -> str | None:
     return own if Path(own).exists() else None
 
 
-def copy_extension(name: str, target: Path, port: int) -> Path:
-    """Copy an extension of these tests, or the shipped `reference`, and point it at the port."""
+def copy_extension(name: str, target: Path, port: int, token: str = "") -> Path:
+    """Copy an extension of these tests, or the shipped `reference`, and point it at the port, with its token."""
     shutil.copytree(REFERENCE if name == "reference" else EXTENSIONS / name, target, dirs_exist_ok=True)
     for path in target.iterdir():
         text = path.read_text()
@@ -45,7 +45,7 @@ def copy_extension(name: str, target: Path, port: int) -> Path:
             text = text.replace(f"localhost:{shipped}", f"localhost:{port}")
         path.write_text(text)
     if name == "reference":
-        config = {"SERVER": f"http://localhost:{port}", "ALARM_MINUTES": ALARM_SECONDS / 60}
+        config = {"SERVER": f"http://localhost:{port}", "TOKEN": token, "ALARM_MINUTES": ALARM_SECONDS / 60}
         exports = [f"export const {key} = {json.dumps(value)};\n" for key, value in config.items()]
         (target / "config.js").write_text("".join(exports))
     return target

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, make_url, select
 from werkzeug.test import TestResponse
 
-from semantest_server import create_app
+from semantest_server import access, create_app
+from semantest_server.accounts import people
 from semantest_server.changes import Changes
 from semantest_server.database import db
 from semantest_server.models import Base
@@ -80,11 +82,18 @@ def app(database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], setti
         kept_apps[name] = create_app({**folder, **settings})
     app = kept_apps[name]
     app.extensions["semantest_lookout"] = Lookout(Changes(make_url(database_url)))  # it remembers another database
+    app.extensions["semantest_throttles"] = access.new_throttles(app)  # they count what others did
     app.testing = True
     yield app
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords fast: what makes guessing slow makes tests slow too."""
+    monkeypatch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

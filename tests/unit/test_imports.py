@@ -10,16 +10,17 @@ PACKAGE = "semantest_server"
 ROOT = Path(semantest_server.__file__).parent
 
 RINGS = [
-    {"changes", "errors", "paths", "policy", "turns"},
+    {"changes", "errors", "paths", "policy", "throttle", "together", "turns"},
     {"clock", "models", "transactions"},
-    {"queue", "snapshots"},
+    {"accounts", "queue", "snapshots"},
     {"upkeep"},
     {"config", "database"},
     {"guard", "migrations", "upgrade"},
+    {"access"},
     {"admin", "api"},
     {"__init__"},
-    {"server"},
-    {"cli_upkeep"},
+    {"cli_ages", "cli_table", "server"},
+    {"cli_accounts", "cli_upkeep"},
     {"cli"},
     {"__main__"},
 ]
