@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format chaos bench fleet
+.PHONY: help run test check format chaos fuzz bench fleet
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,11 +16,16 @@ run: $(VENV)/.installed ## Start the server on http://127.0.0.1:3003 (SEMANTEST_
 
 test: $(VENV)/.installed-for-tests ## Run all tests; ARGS="tests/unit -x" runs some.
 	@scripts/chromium $(BIN)
+	@scripts/nginx $(VENV)/nginx
 	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(VENV)/.installed-for-tests ## Kill everything at random while 5,000 panels are drawn, on both databases.
 	@SEMANTEST_TEST_CHAOS_TASKS=$${SEMANTEST_TEST_CHAOS_TASKS:-5000} \
 		$(BIN)/python -m pytest -s tests/chaos/test_chaos.py $(ARGS)
+
+fuzz: $(VENV)/.installed-for-tests ## Send 10,000 requests made from the documentation, on both databases.
+	@SEMANTEST_TEST_FUZZ_CASES=$${SEMANTEST_TEST_FUZZ_CASES:-10000} \
+		SEMANTEST_TEST_EXAMPLES=$${SEMANTEST_TEST_EXAMPLES:-5000} $(BIN)/python -m pytest -s tests/fuzz $(ARGS)
 
 bench: $(VENV)/.installed-for-bench ## Measure against bare Flask and other queues; ARGS="--quick" takes minutes less.
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -28,10 +33,12 @@ bench: $(VENV)/.installed-for-bench ## Measure against bare Flask and other queu
 fleet: $(VENV)/.installed-for-tests ## Play 1,000 polling browsers for two minutes; ARGS="--workers 100 --backend postgresql".
 	@$(BIN)/python -m tests.benchmarks.fleet $(ARGS)
 
-check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types.
+check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types, and look for known weaknesses.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/bandit -q -r semantest_server
+	@scripts/audit $(BIN)
 
 format: $(VENV)/.installed-for-tests ## Format the code and sort the imports.
 	@$(BIN)/ruff check --fix
