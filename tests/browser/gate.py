@@ -91,7 +91,6 @@ class Gate:
         self._opened.clear()
 
     def _ask(self, call: Call, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
-        __import__("time").sleep(0.7)
         connection = http.client.HTTPConnection("localhost", self.server_port, timeout=30)
         try:
             connection.request(call.method, call.path, call.body or None, headers)

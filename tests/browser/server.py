@@ -20,7 +20,7 @@ STOP_SECONDS = 30.0
 class Server:
     """One server on a port and an instance folder of its own, which outlive its processes."""
 
-    def __init__(self, folder: Path, **settings: float) -> None:
+    def __init__(self, folder: Path, **settings: float | str) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self._log = folder / "server.log"
