@@ -13,7 +13,7 @@ from .server import Server
 from .stub_site import StubSite
 
 RunServer = Callable[..., Server]
-LaunchBrowser = Callable[[str, int], Browser]
+LaunchBrowser = Callable[..., Browser]
 OpenGate = Callable[[Server], Gate]
 
 
@@ -76,8 +76,8 @@ def launch(
     """Launches Chromium with an extension that polls the port; it is closed before the server stops."""
     with ExitStack() as stack:
 
-        def launch_it(extension: str, port: int) -> Browser:
-            copied = copy_extension(extension, tmp_path / extension, port)
+        def launch_it(extension: str, port: int, token: str = "") -> Browser:
+            copied = copy_extension(extension, tmp_path / extension, port, token)
             browser = Browser(playwright, chromium, tmp_path / "profile", copied, site)
             stack.callback(browser.close)
             return browser

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
@@ -11,8 +12,11 @@ from semantest_server import create_app
 
 from .attacks import PASSWORD, Target, targets
 from .chromium import ARGUMENTS
+from .conftest import LaunchBrowser
 from .places import EVIL
 from .scene import Scene
+from .stub_site import StubSite
+from .waiting import until
 from .watched_server import CANARY, WatchedServer
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -230,6 +234,30 @@ def test_without_the_guards_the_cookie_lets_another_port_in(
     assert sum(bool(outcome.read) for outcome in outcomes) > 3
     assert any("token" in outcome.changed for outcome in outcomes)
     assert sum("comic" in outcome.changed for outcome in outcomes) > 3
+
+
+# The extension
+
+
+def test_the_reference_extension_draws_with_the_token_of_its_browser(
+    server: WatchedServer, launch: LaunchBrowser, site: StubSite
+) -> None:
+    admin = f"Bearer {server.command('token', 'create', 'who queues', '--scope', 'admin').strip()}"
+    prompts = [f"Hero with a token, {number}" for number in range(3)]
+    comic = {"title": "Drawn with a token", "prompts": prompts, "priority": "high"}
+    status, queued = server.ask("POST", "/comics", comic, Authorization=admin)
+    assert status == 201
+
+    browser = launch("reference", server.port, server.command("token", "create", "studio laptop").strip())
+    browser.open_site()
+
+    def tasks() -> list[dict[str, Any]]:
+        found = server.ask("GET", f"/tasks?comic={queued['id']}", Authorization=admin)[1]["tasks"]
+        return sorted(found, key=lambda task: int(task["number"]))
+
+    until(lambda: {task["status"] for task in tasks()} == {"completed"}, "the comic is drawn")
+    assert {task["worker"] for task in tasks()} == {"studio laptop"}
+    assert [task["prompt"] for task in tasks()] == prompts
 
 
 # Looks
