@@ -1,12 +1,11 @@
 """How often one client may ask, and what it is told when that was too often."""
 
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakeredis import TcpFakeServer
+import redis
+from fakeredis import FakeRedis, FakeServer
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
@@ -28,15 +27,11 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def redis() -> Iterator[str]:
-    """The address of something that answers as Redis does."""
-    server = TcpFakeServer(("127.0.0.1", 0), server_type="redis", server_version=(7, 0))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+def shared_storage(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a storage that answers as Redis does, the same one for everybody."""
+    server = FakeServer()
+    monkeypatch.setattr(redis, "from_url", lambda *_args, **_options: FakeRedis(server=server))
+    return "redis://storage.example"
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(client: FlaskClient, engine: Engine) -> None:
@@ -82,10 +77,10 @@ def test_a_page_says_it_in_a_page(app: Flask, engine: Engine) -> None:
 
 
 def test_hosts_that_share_a_storage_count_together_except_polls(
-    database_url: str, engine: Engine, tmp_path: Path, settings: dict[str, Any], redis: str
+    database_url: str, engine: Engine, tmp_path: Path, settings: dict[str, Any], shared_storage: str
 ) -> None:
     token = bearer(add_token(engine, "boss", Scope.ADMIN))
-    given = {"SEMANTEST_DATABASE_URL": database_url, "SEMANTEST_RATE_LIMIT_STORAGE": redis, **settings}
+    given = {"SEMANTEST_DATABASE_URL": database_url, "SEMANTEST_RATE_LIMIT_STORAGE": shared_storage, **settings}
     hosts = [create_app({**given, "SEMANTEST_INSTANCE": str(tmp_path / name)}).test_client() for name in ("one", "two")]
     assert [hosts[n % 2].get("/comics", headers=token).status_code for n in range(4)] == [200, 200, 200, 429]
     assert [hosts[n % 2].get("/tasks/pending", headers=token).status_code for n in range(6)] == [200] * 6
