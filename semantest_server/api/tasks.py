@@ -60,6 +60,7 @@ from semantest_server.queue.submit import submit_picture
 
 MOST_POLLED = 50
 PANELS = 10
+NOTHING = "[]\n"  # what most polls are answered
 
 tasks = Blueprint("tasks", __name__, description="The poll, reports, and snapshots of tasks.")
 
@@ -95,7 +96,9 @@ def pending() -> Response:
         return after_poll(jsonify(_task.dump(_waiting(), many=True)))
     poll = _poll()
     hand_outs = take(poll)
-    return after_poll(jsonify(_hand_outs.dump(hand_outs) if hand_outs else []), poll, bool(hand_outs))
+    found = bool(hand_outs)
+    response = jsonify(_hand_outs.dump(hand_outs)) if found else Response(NOTHING, mimetype="application/json")
+    return after_poll(response, poll, found)
 
 
 @tasks.route("/tasks")
