@@ -185,14 +185,14 @@ def test_a_stop_lets_a_running_request_finish(
 def test_an_address_that_others_reach_is_refused(start: Start, address: str) -> None:
     server = start(RUN, SEMANTEST_BIND=f"127.0.0.1:0,{address}:0")
     assert server.wait() == 1
-    assert "no accounts yet" in server.said
+    assert "Without accounts" in server.said
     assert server.said.count("\n") == 1
 
 
 def test_gunicorn_refuses_such_an_address_on_its_command_line_too(start: Start) -> None:
     server = start([*GUNICORN, "--bind", "0.0.0.0:0"])
     assert server.wait() == 1
-    assert "no accounts yet" in server.said
+    assert "Without accounts" in server.said
 
 
 @pytest.mark.parametrize("command", [RUN, GUNICORN], ids=["run", "gunicorn"])
