@@ -4,6 +4,7 @@
 """
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -33,6 +34,7 @@ BACKLOG = 2048
 GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
 KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that they share a connection
 REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
+LOG_FORMAT, LOG_TIME = "%(asctime)s [%(process)d] [%(levelname)s] %(name)s: %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
 
 
@@ -97,7 +99,7 @@ def gunicorn_settings(app: Flask) -> dict[str, Any]:
         "proc_name": "semantest-server",
         "on_starting": partial(_before_start, app),
         "when_ready": partial(_greet, app),
-        "post_worker_init": _leave_ctrl_c_to_the_master,
+        "post_worker_init": partial(_begin_worker, level),
     }
 
 
@@ -197,7 +199,9 @@ def _stop(arbiter: Arbiter) -> None:
     arbiter.handle_term()
 
 
-def _leave_ctrl_c_to_the_master(_worker: Worker) -> None:
+def _begin_worker(level: str, _worker: Worker) -> None:
+    """Log in the format of gunicorn's own lines, and leave Ctrl-C to the master."""
+    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, datefmt=LOG_TIME)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group, workers too
 
 
@@ -205,18 +209,26 @@ def _greet(app: Flask, arbiter: Arbiter) -> None:
     """Print where everything is, now that it listens."""
     names = [listener.getsockname() for listener in arbiter.LISTENERS]
     addresses = [Address(name[0], name[1]) for name in names if isinstance(name, tuple)]
+    named = [
+        address._replace(host=app.config["SEMANTEST_HOSTS"][0]) if address.host in EVERY_ADDRESS else address
+        for address in addresses
+    ]
     if addresses:
-        print(greeting(addresses, where(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))), flush=True)
+        database = where(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
+        print(greeting(named, database, has_accounts=bool(app.config["SEMANTEST_ACCOUNTS"])), flush=True)
 
 
-def greeting(addresses: list[Address], database: str) -> str:
+def greeting(addresses: list[Address], database: str, *, has_accounts: bool = False) -> str:
     """What a start prints: the pages, what extensions poll, the database, and how to stop."""
     polled = f"{addresses[0].local_url}/tasks/pending"
     other = f"  SEMANTEST_BIND={','.join(map(str, [*addresses, OTHER]))} make run"
     hint = ["The 2.x extension polls another port. To listen there too:", other, ""]
+    if has_accounts:
+        hint = ["Who polls sends a token: `semantest-server token create NAME` makes one.", ""]
     for address in addresses:
         if address.port == OTHER.port:
-            polled, hint = f"{polled}  and  {address.local_url}/pending-tasks", []
+            polled = f"{polled}  and  {address.local_url}/pending-tasks"
+            hint = hint if has_accounts else []
     lines = [
         "",
         "Semantest server is running.",

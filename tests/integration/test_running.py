@@ -18,6 +18,8 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import create_engine, text
 
+from ..conftest import migrate
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 RUN = [str(COMMANDS / "semantest-server"), "run"]
@@ -204,13 +206,14 @@ def test_a_wrong_setting_is_told_in_one_line(start: Start, command: list[str]) -
 
 @pytest.mark.parametrize("command", [RUN, GUNICORN], ids=["run", "gunicorn"])
 def test_a_database_from_a_newer_version_is_told_in_one_line(
-    start: Start, command: list[str], database_url: str
+    start: Start, command: list[str], empty_database_url: str, tmp_path: Path
 ) -> None:
-    engine = create_engine(database_url)
+    migrate(empty_database_url, tmp_path)  # a database of its own: what is done to it is not undone
+    engine = create_engine(empty_database_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    server = start(command, SEMANTEST_DATABASE_URL=database_url)
+    server = start(command, SEMANTEST_DATABASE_URL=empty_database_url)
     assert server.wait() == 1
     assert server.said.startswith("Error: The database ")
     assert "newer version of Semantest server" in server.said
