@@ -169,21 +169,26 @@ def check() -> AnyResponse | None:
 
 def count_failure(*, name: str | None = None) -> None:
     """Count a wrong token, or a wrong password for an account of this name."""
-    throttles().addresses.hit(request.remote_addr or "")
+    throttles().addresses.hit(*_guesser(name))
     if name is not None:
         throttles().accounts.hit(name)
 
 
 def refuse_guesses(*, name: str | None = None) -> None:
     """Raise `TooManyRequests` if there were too many wrong tokens or passwords before this one."""
-    waits = [throttles().addresses.wait(request.remote_addr or "")]
+    waits = [throttles().addresses.wait(*_guesser(name))]
     if name is not None:
         waits.append(throttles().accounts.wait(name))
     seconds = max(filter(None, waits), default=None)
     if seconds is not None:
-        if throttles().notes.hit(request.remote_addr or "") is None:
+        if throttles().notes.hit(*_guesser(name)) is None:
             note("guesses_refused", account=name or "")
         raise TooManyRequests("Too many wrong passwords or tokens came from there.", retry_after=seconds)
+
+
+def _guesser(name: str | None) -> tuple[str, str]:
+    """Who guesses, and what: a browser with an old token must not keep the people beside it from signing in."""
+    return "token" if name is None else "password", request.remote_addr or ""
 
 
 def _throttle(key: str) -> None:

@@ -13,7 +13,7 @@ from semantest_server.accounts import people, sign_ins
 from semantest_server.accounts.tables import Account, Scope, SignIn
 
 from ..conftest import FrozenClock
-from .accounts import PASSWORD, add_account, browser, csrf_token, send, sign_in
+from .accounts import PASSWORD, add_account, bearer, browser, csrf_token, send, sign_in
 from .conftest import on_one_database
 
 WRONG = "The name or the password is wrong."
@@ -72,6 +72,16 @@ def test_too_many_wrong_passwords_from_one_address_close_the_door_for_a_while(
     assert response.status_code == 429
     assert int(response.headers["Retry-After"]) > 0
     assert "Too many wrong passwords" in response.text
+
+
+@on_one_database
+def test_a_browser_with_an_old_token_keeps_nobody_beside_it_from_signing_in(
+    client: FlaskClient, engine: Engine
+) -> None:
+    add_account(engine)
+    statuses = [client.get("/tasks/pending", headers=bearer("old")).status_code for _ in range(25)]
+    assert statuses == [401] * 20 + [429] * 5
+    assert sign_in(client).status_code == 303
 
 
 @on_one_database
