@@ -24,7 +24,7 @@ chaos: $(VENV)/.installed-for-tests ## Kill everything at random while 5,000 pan
 		$(BIN)/python -m pytest -s tests/chaos/test_chaos.py $(ARGS)
 
 fuzz: $(VENV)/.installed-for-tests ## Send 10,000 requests made from the documentation, on both databases.
-	@SEMANTEST_TEST_FUZZ_CASES=$${SEMANTEST_TEST_FUZZ_CASES:-10000} \
+	@SEMANTEST_TEST_FUZZ_CASES=$${SEMANTEST_TEST_FUZZ_CASES:-10000} SEMANTEST_TEST_SEED=$${SEMANTEST_TEST_SEED:-$$$$} \
 		SEMANTEST_TEST_EXAMPLES=$${SEMANTEST_TEST_EXAMPLES:-5000} $(BIN)/python -m pytest -s tests/fuzz $(ARGS)
 
 bench: $(VENV)/.installed-for-bench ## Measure against bare Flask and other queues; ARGS="--quick" takes minutes less.
