@@ -7,7 +7,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask_migrate import Migrate
 
-from semantest_server import access, admin, api, config, guard
+from semantest_server import access, admin, api, config, guard, standing
 from semantest_server.database import db
 
 
@@ -23,6 +23,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=config.MIGRATIONS)
     app.extensions["semantest"] = config.semantest(app)
+    standing.init_app(app)
     guard.init_app(app)
     access.init_app(app)
     api.init_app(app, error_page=admin.render_error)

@@ -14,19 +14,19 @@ from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
-from semantest_server import cli_accounts, cli_upkeep, create_app, server, snapshots
+from semantest_server import cli_accounts, cli_upkeep, create_app, server, snapshots, standing
 from semantest_server.cli_table import table
 from semantest_server.clock import clock
 from semantest_server.config import SettingError
 from semantest_server.database import db, write_transaction
 from semantest_server.errors import FieldError, Invalid, QueueError
 from semantest_server.models import Comic, Priority
+from semantest_server.prompts import PromptLine, read_lines
 from semantest_server.queue.drafts import PARALLEL, ComicDraft, PanelDraft
-from semantest_server.queue.prompts import PromptLine, read_lines
 from semantest_server.queue.submit import submit_comic
 from semantest_server.server import StartError
 from semantest_server.snapshots import ComicSnapshot, WorkerSnapshot
-from semantest_server.upgrade import UpgradeError, reason, upgrade
+from semantest_server.upgrade import UpgradeError, prepare, reason
 
 PRIORITIES = [priority.name.lower() for priority in Priority]
 PANEL_POINTER = re.compile(r"/panels/(\d+)/")
@@ -99,7 +99,7 @@ def queue_command(file: TextIO, title: str | None, priority: str, **options: Any
     panels = [PanelDraft(prompt=line.prompt) for line in lines]
     title = title or (Path(file.name).stem if file.name != STANDARD_INPUT else "Untitled")
     draft = ComicDraft(title, panels, priority=Priority[priority.upper()], **options)
-    upgrade(_app())
+    prepare(_app())
     try:
         with write_transaction(db.session()) as session:
             comic = submit_comic(session, draft, _app().extensions["semantest"].site_defaults)
@@ -112,8 +112,8 @@ def queue_command(file: TextIO, title: str | None, priority: str, **options: Any
 @main.command("status")
 def status_command() -> None:
     """Show the comics, how far they are, and the extensions that poll."""
-    upgrade(_app())
-    session, policy = db.session(), _app().extensions["semantest"].policy
+    prepare(_app())
+    session, policy = db.session(), standing.policy()
     comics, following = snapshots.comics(session, policy)
     rows = [_comic_row(snapshot) for snapshot in comics]
     table(["ID", "COMIC", "STATUS", "DONE", "DRAWING", "FAILED", ""], rows, "No comic is queued.")

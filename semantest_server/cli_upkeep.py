@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from semantest_server import create_app
+from semantest_server import create_app, standing
 from semantest_server.cli_ages import Age
 from semantest_server.clock import clock
 from semantest_server.database import db, write_transaction
@@ -36,7 +36,7 @@ def register(main: click.Group) -> None:
 @with_appcontext
 def prune_command(older_than: timedelta) -> None:
     """Delete what was finished long ago: comics, single pictures, and their history."""
-    policy = current_app.extensions["semantest"].policy
+    policy = standing.policy()
     before = clock.now(db.session()) - older_than
     pruned = prune(lambda: write_transaction(db.session()), policy, before)
     click.echo(f"Deleted {pruned.comics} finished comics and {pruned.tasks} panels with their history.")

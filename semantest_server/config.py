@@ -28,6 +28,16 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 RATES = "100 per second; 3000 per minute"  # of one client; a wild extension of an honest person makes 1,300 a minute
 
 
+STYLES = {
+    "noir": "noir, high contrast black and white, deep shadows, dramatic lighting",
+    "manga": "manga, black ink, screentone shading, expressive lines",
+    "watercolor": "watercolor, soft washes, visible paper texture",
+    "clear line": "clear line, even ink outlines, flat bright colors",
+    "pencil": "pencil drawing, fine hatching, white paper",
+    "pop art": "pop art, halftone dots, bold primary colors, thick outlines",
+    "cyberpunk": "cyberpunk, neon lights, rain, deep blue and magenta",
+    "storybook": "storybook illustration, gouache, warm light, gentle colors",
+}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PACING = ("gap_seconds", "break_after", "break_seconds", "daily_cap")
 
@@ -108,6 +118,18 @@ def _rates(value: Any) -> str:
     return rates
 
 
+def _styles(value: Any) -> dict[str, str]:
+    """Texts by name, from a mapping or from `name: text; name: text`."""
+    if isinstance(value, Mapping):
+        pairs = [(str(name), str(text)) for name, text in value.items()]
+    else:
+        pairs = [(name, text) for name, _, text in (part.partition(":") for part in value.split(";") if part.strip())]
+    styles = {name.strip(): text.strip() for name, text in pairs}
+    if not all(styles) or not all(styles.values()):
+        raise ValueError("styles such as `noir: high contrast, deep shadows; sketch: loose pencil lines`")
+    return styles
+
+
 def _level(value: Any) -> str:
     level = _text(value).lower()
     if level not in LOG_LEVELS:
@@ -160,6 +182,7 @@ SETTINGS = (
     Setting("BREAK_AFTER", 0, _whole(0), "For new sites: panels between two breaks; 0 is never."),
     Setting("BREAK_SECONDS", 0, _number(0), "For new sites: how long a break lasts."),
     Setting("DAILY_CAP", 0, _whole(0), "For new sites: panels in a UTC day; 0 is no cap."),
+    Setting("STYLES", STYLES, _styles, "The style presets of a new database: `name: text; name: text`."),
     Setting("POOL_SIZE", 0, _whole(0, 1000), "Database connections of a process at most; 0 is one a thread."),
     Setting("POOL_PRE_PING", 1, _whole(0, 1), "Try a pooled connection before use, 1 or 0; PostgreSQL only."),
     Setting("HOSTS", "", _words, "Further names in a `Host` header that are this server, separated by commas."),

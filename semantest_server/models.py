@@ -29,6 +29,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
@@ -40,6 +41,8 @@ from semantest_server.policy import Pacing
 OPEN_COMIC = text("status = 'active' AND ready > 0 AND out < parallel")
 UNFINISHED_COMIC = text("status = 'active' AND ready + waiting + out > 0")
 GIVEN_BACK_ATTEMPT = text("ended = 'given_back'")
+FAILED_ATTEMPT = text("ended = 'failed'")
+TROUBLE_EVENT = text("type NOT IN ('queued', 'handed_out', 'running', 'completed')")
 READY_TASK = text("status = 'queued' AND available_at IS NULL")
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,10 +50,12 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 TITLE_CHARACTERS = 200
 PROMPT_CHARACTERS = 4_000
 STYLE_CHARACTERS = 500
+STYLE_NAME_CHARACTERS = 50
 PATH_CHARACTERS = 500
 URL_CHARACTERS = 2_000_000
 MESSAGE_CHARACTERS = 2_000
 NAME_CHARACTERS = 200
+TEXT_CHARACTERS = 2_000
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -159,7 +164,8 @@ class Comic(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     title: Mapped[str] = mapped_column(String(TITLE_CHARACTERS))
-    style: Mapped[str | None] = mapped_column(String(STYLE_CHARACTERS))
+    style: Mapped[str | None] = mapped_column(String(STYLE_CHARACTERS))  # as chosen: a preset, or own words
+    style_text: Mapped[str | None] = mapped_column(String(STYLE_CHARACTERS))  # as prompts get it, for good
     status: Mapped[ComicStatus] = mapped_column(default=ComicStatus.ACTIVE)
     priority: Mapped[int] = mapped_column(SmallInteger, default=Priority.NORMAL)
     parallel: Mapped[int]
@@ -233,11 +239,18 @@ class Task(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     comic_id: Mapped[int] = mapped_column(ForeignKey("comic.id"))
     number: Mapped[int]
+    position: Mapped[int] = mapped_column(server_default="0")  # in the order of drawing; the number until it is moved
     prompt: Mapped[str] = mapped_column(Text)
     style: Mapped[str | None] = mapped_column(String(STYLE_CHARACTERS))
+    style_text: Mapped[str | None] = mapped_column(String(STYLE_CHARACTERS))  # None is the comic's, "" is no style
     output_path: Mapped[str] = mapped_column(String(PATH_CHARACTERS))
     download_folder: Mapped[str] = mapped_column(String(PATH_CHARACTERS))
     correlation_id: Mapped[str | None] = mapped_column(String(NAME_CHARACTERS))
+    chapter: Mapped[str | None] = mapped_column(String(NAME_CHARACTERS))
+    strip: Mapped[str | None] = mapped_column(String(NAME_CHARACTERS))
+    caption: Mapped[str | None] = mapped_column(Text)
+    speech: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[str | None] = mapped_column(Text)
 
     status: Mapped[TaskStatus] = mapped_column(default=TaskStatus.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
@@ -271,7 +284,7 @@ class Task(Base):
         Index(
             "ix_task_ready",
             "comic_id",
-            "number",
+            "position",
             sqlite_where=READY_TASK,
             postgresql_where=READY_TASK,
         ),
@@ -378,6 +391,13 @@ class Attempt(Base):
             sqlite_where=GIVEN_BACK_ATTEMPT,
             postgresql_where=GIVEN_BACK_ATTEMPT,
         ),
+        Index(  # few too, so that the page of workers sees how many have failed lately
+            "ix_attempt_failed",
+            "worker_id",
+            "ended_at",
+            sqlite_where=FAILED_ATTEMPT,
+            postgresql_where=FAILED_ATTEMPT,
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -397,6 +417,8 @@ class Worker(Base):
     named: Mapped[bool]
     address: Mapped[str] = mapped_column(String(NAME_CHARACTERS), default="")
     user_agent: Mapped[str] = mapped_column(String(NAME_CHARACTERS), default="")
+    label: Mapped[str | None] = mapped_column(String(NAME_CHARACTERS))  # what a person calls it
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())  # it is to get nothing new
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
@@ -477,6 +499,13 @@ class Event(Base):
 
     __table_args__ = (
         Index("ix_event_task", "task_id", "id"),
+        Index(  # few, so that what went wrong is found among all that went well
+            "ix_event_trouble",
+            "type",
+            "id",
+            sqlite_where=TROUBLE_EVENT,
+            postgresql_where=TROUBLE_EVENT,
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -496,6 +525,42 @@ class Submission(Base):
         Index("ix_submission_comic", "comic_id"),
         Index("ix_submission_task", "task_id"),
     )
+
+
+class Style(Base):
+    """A preset: words that are added to prompts, under a name."""
+
+    __tablename__ = "style"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(STYLE_NAME_CHARACTERS), unique=True)
+    text: Mapped[str] = mapped_column(String(STYLE_CHARACTERS))
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class Preferences(Base):
+    """One row: what a person has chosen in the pages for the whole server, None where the settings hold."""
+
+    __tablename__ = "preferences"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    max_attempts: Mapped[int | None]
+
+
+class Upload(Base):
+    """A file, or what was pasted, that is being looked through before it is queued."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_CHARACTERS))  # of the file; empty if it was pasted
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    rows: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_upload_updated", "updated_at"),)
 
 
 class Revision(Base):

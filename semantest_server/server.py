@@ -28,7 +28,7 @@ from semantest_server.accounts import people
 from semantest_server.config import SettingError
 from semantest_server.database import db
 from semantest_server.guard import EVERY_ADDRESS
-from semantest_server.upgrade import UpgradeError, upgrade, where
+from semantest_server.upgrade import UpgradeError, prepare, where
 
 BACKLOG = 2048
 GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
@@ -186,7 +186,7 @@ def _before_start(app: Flask, arbiter: Arbiter) -> None:
     """Bring the database up to date before a worker opens it; what goes wrong ends gunicorn with one line."""
     try:
         require_accounts(app, [address[0] for address in arbiter.cfg.address if isinstance(address, tuple)])
-        upgrade(app)
+        prepare(app)
         require_admin(app)
     except (StartError, UpgradeError) as error:
         sys.exit(f"Error: {error}")

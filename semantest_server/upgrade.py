@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from semantest_server.database import db
+from semantest_server.database import db, write_transaction
+from semantest_server.queue.preferences import begin
 
 
 class UpgradeError(Exception):
@@ -25,6 +26,20 @@ def upgrade(app: Flask) -> None:
             raise UpgradeError(f"The database {where(db.engine.url)} cannot be used: {reason(error)}") from error
         finally:
             db.engine.dispose()  # the caller may fork, and connections do not survive that
+
+
+def prepare(app: Flask) -> None:
+    """Bring the database up to date, and give a new one what it begins with."""
+    upgrade(app)
+    with app.app_context():
+        try:
+            with write_transaction(db.session()) as session:
+                begin(session, app.config["SEMANTEST_STYLES"])
+        except SQLAlchemyError as error:
+            raise UpgradeError(f"The database {where(db.engine.url)} cannot be used: {reason(error)}") from error
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 def where(url: URL) -> str:

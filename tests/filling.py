@@ -141,6 +141,7 @@ def _add_tasks(connection: Connection, before: int, panels: Panels) -> None:
         {
             "comic_id": Comic.id,
             "number": n,
+            "position": n,
             "prompt": literal("The hero enters a cave, and something moves in the dark: panel ") + cast(n, String),
             "output_path": literal("panel-") + cast(n, String) + literal(".png"),
             "download_folder": literal("comic"),

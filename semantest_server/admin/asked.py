@@ -4,6 +4,7 @@ from typing import cast
 
 from flask import Response, abort, current_app, request
 
+from semantest_server import standing
 from semantest_server.config import Semantest
 from semantest_server.policy import Policy, SiteDefaults
 
@@ -26,7 +27,7 @@ def named_tasks() -> list[int]:
 
 def policy() -> Policy:
     """The numbers that the queue obeys."""
-    return _settings().policy
+    return standing.policy()
 
 
 def site_defaults() -> SiteDefaults:

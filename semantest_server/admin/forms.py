@@ -29,8 +29,8 @@ from wtforms.widgets import TextInput
 from semantest_server.admin import words
 from semantest_server.errors import FieldError, Invalid
 from semantest_server.models import TITLE_CHARACTERS, Comic, Priority, Site
+from semantest_server.prompts import PromptLine, read_lines
 from semantest_server.queue.drafts import MOST_PARALLEL, PARALLEL, ComicDraft, PanelDraft, checked_comic
-from semantest_server.queue.prompts import PromptLine, read_lines
 from semantest_server.queue.submit import IdempotencyKey
 
 ERRORS_SHOWN = 20  # beside one field; a wrong file can have thousands

@@ -13,7 +13,7 @@ SAFE_ADDRESS = re.compile(r"https?://[^\s/\\\x00-\x1f][^\s\x00-\x1f]*", re.IGNOR
 
 def init_app(app: Flask) -> None:
     """Make the words known to the templates."""
-    app.jinja_env.filters.update(ago=ago, iso=iso, exact=exact, count=count)
+    app.jinja_env.filters.update(ago=ago, iso=iso, exact=exact, day_and_time=day_and_time, count=count)
 
 
 def now() -> datetime:
@@ -40,6 +40,12 @@ def iso(at: datetime) -> str:
 def exact(at: datetime) -> str:
     """The time to the second, for a person who has no JavaScript to turn it into their zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def day_and_time(at: datetime) -> str:
+    """The time to the minute, with the day unless it is today's: `18:01 UTC`, `23 Nov 18:01 UTC`."""
+    utc = at.astimezone(UTC)
+    return utc.strftime("%H:%M UTC" if utc.date() == now().astimezone(UTC).date() else "%-d %b %H:%M UTC")
 
 
 def count(number: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import current_app, request
 
+from semantest_server import standing
 from semantest_server.access import caller
 from semantest_server.accounts.tables import Scope
 from semantest_server.config import Semantest
@@ -23,7 +24,7 @@ def settings() -> Semantest:
 
 def policy() -> Policy:
     """The numbers that the queue obeys."""
-    return settings().policy
+    return standing.policy()
 
 
 def poller() -> Poller:

@@ -61,7 +61,7 @@ COMICS_NAMED_OR_HELD = union(
     select(Task.comic_id).where(Task.worker_id == bindparam("worker"), Task.leased_until.is_not(None)),
 )
 _LEASED = [getattr(Task, name) for name in Leased._fields]
-LEASED = select(*_LEASED).where(Task.id.in_(bindparam("tasks", expanding=True))).order_by(Task.comic_id, Task.number)
+LEASED = select(*_LEASED).where(Task.id.in_(bindparam("tasks", expanding=True))).order_by(Task.comic_id, Task.position)
 _chosen = (
     select(Task.id)
     .where(
@@ -74,7 +74,7 @@ _chosen = (
             Attempt.ended_at > bindparam("given_back_since"),
         ),
     )
-    .order_by(Task.number)
+    .order_by(Task.position)
     .limit(bindparam("most"))
     .with_for_update(key_share=True)
     .cte("chosen")
@@ -112,7 +112,7 @@ TELL_HANDED_OUT = insert(Event).from_select(
         Task.leased_until,
     )
     .where(Task.id.in_(bindparam("tasks", expanding=True)))
-    .order_by(Task.comic_id, Task.number),
+    .order_by(Task.comic_id, Task.position),
 )
 RESEND = (
     update(Attempt)
@@ -166,7 +166,7 @@ def claim(session: Session, policy: Policy, poll: Poll, search: Search | None = 
     """
     worker, now = locked_worker(session, poll.poller)
     held = session.connection().execute(HELD, {"worker": worker.id, "now": now}).scalar_one()
-    room = min(poll.limit, _most_held(policy, poll) - held)
+    room = 0 if worker.held else min(poll.limit, _most_held(policy, poll) - held)
     hand_outs: list[HandOut] = []
     if room > 0 or poll.holding or poll.resends:
         hand_outs = _Claim(session, policy, poll, worker, now, room, search or Search()).hand_outs()
@@ -198,6 +198,7 @@ class _Claim:
         self._renew_named()
         given = self._resend()
         room = min(self.poll.limit - len(given), _most_held(self.policy, self.poll) - self._held())
+        room = 0 if self.worker.held else room
         taken = self._take_new(given, room)
         if len(taken) < room and self.candidates and not self.all_are_locked:
             self._look_further(given + taken)
@@ -356,7 +357,7 @@ class _Claim:
             "until": now + self.policy.first_lease(self.poll.poller.named),
             "given_back_since": now - self.policy.give_back,
         }
-        tasks = sorted((Leased(*row) for row in self.connection.execute(LEASE, values)), key=lambda task: task.number)
+        tasks = sorted((Leased(*row) for row in self.connection.execute(LEASE, values)), key=lambda task: task.position)
         if tasks:
             self.journal.moved(comic.id, "ready", "out", len(tasks))
             self.journal.set(comic, served_at=now)

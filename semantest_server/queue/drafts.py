@@ -11,6 +11,7 @@ from semantest_server.models import (
     PATH_CHARACTERS,
     PROMPT_CHARACTERS,
     STYLE_CHARACTERS,
+    TEXT_CHARACTERS,
     TITLE_CHARACTERS,
     Priority,
 )
@@ -20,6 +21,13 @@ MOST_PANELS = 10_000
 MOST_NUMBER = 999_999
 PARALLEL = 10
 MOST_PARALLEL = 100
+PLACES = {  # where a panel stands in its comic, and the words that belong to it
+    "chapter": NAME_CHARACTERS,
+    "strip": NAME_CHARACTERS,
+    "caption": TEXT_CHARACTERS,
+    "speech": TEXT_CHARACTERS,
+    "notes": TEXT_CHARACTERS,
+}
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # but not tab, newline, return
 
@@ -34,6 +42,11 @@ class PanelDraft:
     output_path: str | None = None
     download_folder: str | None = None
     correlation_id: str | None = None
+    chapter: str | None = None
+    strip: str | None = None
+    caption: str | None = None
+    speech: str | None = None
+    notes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +103,8 @@ def _filled(panel: PanelDraft, number: int) -> PanelDraft:
 
 
 def _comic_errors(draft: ComicDraft) -> Iterator[FieldError]:
-    yield from _text_errors("/title", draft.title, TITLE_CHARACTERS)
-    yield from _text_errors("/style", draft.style, STYLE_CHARACTERS)
+    yield from text_errors("/title", draft.title, TITLE_CHARACTERS)
+    yield from text_errors("/style", draft.style, STYLE_CHARACTERS)
     yield from _path_errors("/downloadFolder", draft.download_folder)
     yield from _domain_errors(draft.domain)
     if not 1 <= draft.parallel <= MOST_PARALLEL:
@@ -101,11 +114,13 @@ def _comic_errors(draft: ComicDraft) -> Iterator[FieldError]:
 
 
 def _panel_errors(panel: PanelDraft, pointer: str) -> Iterator[FieldError]:
-    yield from _text_errors(f"{pointer}/prompt", panel.prompt, PROMPT_CHARACTERS)
-    yield from _text_errors(f"{pointer}/style", panel.style, STYLE_CHARACTERS)
-    yield from _text_errors(f"{pointer}/correlationId", panel.correlation_id, NAME_CHARACTERS)
+    yield from text_errors(f"{pointer}/prompt", panel.prompt, PROMPT_CHARACTERS)
+    yield from text_errors(f"{pointer}/style", panel.style, STYLE_CHARACTERS)
+    yield from text_errors(f"{pointer}/correlationId", panel.correlation_id, NAME_CHARACTERS)
     yield from _path_errors(f"{pointer}/outputPath", panel.output_path)
     yield from _path_errors(f"{pointer}/downloadFolder", panel.download_folder)
+    for name, longest in PLACES.items():
+        yield from text_errors(f"{pointer}/{name}", getattr(panel, name), longest)
 
 
 def _number_errors(panels: Sequence[PanelDraft]) -> Iterator[FieldError]:
@@ -127,7 +142,8 @@ def _correlation_errors(panels: Sequence[PanelDraft]) -> Iterator[FieldError]:
             yield FieldError(f"/panels/{index}/correlationId", f"The same as /panels/{first}/correlationId.")
 
 
-def _text_errors(pointer: str, text: str | None, longest: int) -> Iterator[FieldError]:
+def text_errors(pointer: str, text: str | None, longest: int) -> Iterator[FieldError]:
+    """What is wrong with a text of at most `longest` characters, if there is one."""
     if text is None:
         return
     if not len(text.strip()) >= 1 or len(text) > longest:
@@ -139,7 +155,7 @@ def _text_errors(pointer: str, text: str | None, longest: int) -> Iterator[Field
 def _path_errors(pointer: str, path: str | None) -> Iterator[FieldError]:
     if path is None:
         return
-    yield from _text_errors(pointer, path, PATH_CHARACTERS)
+    yield from text_errors(pointer, path, PATH_CHARACTERS)
     try:
         check_path(path)
     except ValueError as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from semantest_server.queue.prompts import compose
+from semantest_server.prompts import compose, final_style
 from semantest_server.queue.states import ComicState, Receipt
 from semantest_server.queue.workers import Poller
 
@@ -56,9 +56,10 @@ class Leased(NamedTuple):
     id: int
     comic_id: int
     number: int
+    position: int
     attempt: int
     prompt: str
-    style: str | None
+    style_text: str | None
     output_path: str
     download_folder: str
     leased_until: datetime
@@ -69,7 +70,7 @@ def panel_of(comic: ComicState, task: Leased) -> Panel:
     return Panel(
         receipt=f"{task.id}.{task.attempt}",
         number=task.number,
-        prompt=compose(task.prompt, task.style or comic.style),
+        prompt=compose(task.prompt, final_style(task.style_text, comic.style_text)),
         output_path=task.output_path,
         download_folder=task.download_folder,
     )

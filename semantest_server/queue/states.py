@@ -22,6 +22,7 @@ class ComicState:
     id: int
     title: str
     style: str | None
+    style_text: str | None
     status: ComicStatus
     priority: int
     parallel: int

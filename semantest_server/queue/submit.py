@@ -24,6 +24,7 @@ from semantest_server.paths import check_path, slug
 from semantest_server.policy import Policy, SiteDefaults
 from semantest_server.queue.drafts import (
     PARALLEL,
+    PLACES,
     ComicDraft,
     PanelDraft,
     PictureDraft,
@@ -33,6 +34,7 @@ from semantest_server.queue.drafts import (
 from semantest_server.queue.journal import insert_missing, lock_correlation_ids
 from semantest_server.queue.lapses import open_journal
 from semantest_server.queue.states import ComicState
+from semantest_server.queue.styles import Styles, styles
 
 SINGLE_PICTURES = "Single pictures"
 
@@ -68,10 +70,12 @@ def submit_comic(
     if any(panel.correlation_id for panel in draft.panels):
         lock_correlation_ids(session)
     _check_correlation_ids(session, draft.panels)
-    now = clock.now(session)
+    now, known = clock.now(session), styles(session)
+    style_text = known.text_of(draft.style)
     comic = Comic(
         title=draft.title,
-        style=draft.style,
+        style=None if style_text == "" else draft.style,
+        style_text=style_text or None,
         priority=draft.priority,
         parallel=draft.parallel,
         domain=_site(session, draft.domain, defaults),
@@ -82,7 +86,7 @@ def submit_comic(
     )
     session.add(comic)
     session.flush()
-    session.execute(insert(Task), [_row(comic, panel, now) for panel in draft.panels])
+    session.execute(insert(Task), [_row(comic, panel, known, now) for panel in draft.panels])
     _tell_queued(session, comic, now)
     if submission:
         submission.comic_id = comic.id
@@ -119,7 +123,7 @@ def _queue_picture(session: Session, policy: Policy, draft: PictureDraft, defaul
         return QueuedPicture(open_task, False)  # queued by another request while this one waited
     comic = journal.comics[comic_id]
     last = session.scalar(select(func.max(Task.number)).where(Task.comic_id == comic_id)) or 0
-    task = Task(**_row(comic, checked_picture(draft, last + 1), journal.now))
+    task = Task(**_row(comic, checked_picture(draft, last + 1), styles(session), journal.now))
     session.add(task)
     session.flush()
     status = ComicStatus.ACTIVE if comic.status is ComicStatus.CANCELLED else comic.status
@@ -204,15 +208,18 @@ def _open_correlation_ids(session: Session, wanted: list[str]) -> list[str]:
     return found
 
 
-def _row(comic: Comic | ComicState, panel: PanelDraft, now: datetime) -> dict[str, Any]:
+def _row(comic: Comic | ComicState, panel: PanelDraft, known: Styles, now: datetime) -> dict[str, Any]:
     return {
         "comic_id": comic.id,
         "number": panel.number,
+        "position": panel.number,
         "prompt": panel.prompt,
         "style": panel.style,
+        "style_text": known.text_of(panel.style),
         "output_path": check_path(panel.output_path or ""),
         "download_folder": check_path(panel.download_folder or comic.download_folder),
         "correlation_id": panel.correlation_id,
+        **{name: getattr(panel, name) for name in PLACES},
         "created_at": now,
         "updated_at": now,
     }

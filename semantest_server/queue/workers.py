@@ -1,7 +1,7 @@
 """Who polls: workers, and when they were last seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from semantest_server.queue.journal import insert_missing
 SEEN_EVERY = timedelta(minutes=5)  # an empty poll writes no more often than this
 BUSY_SEEN_EVERY = timedelta(minutes=1)  # nor do claims and reports than this
 
-OF_POLLER = select(Worker.id, Worker.created_at, Worker.seen_at).where(
+OF_POLLER = select(Worker.id, Worker.created_at, Worker.seen_at, Worker.held).where(
     Worker.name == bindparam("name"), Worker.named == bindparam("named")
 )
 WORKERS = 0x776F726B  # any number that nothing else on the database locks
@@ -51,6 +51,7 @@ class Known:
     id: int
     created_at: datetime
     seen_at: datetime
+    held: bool = False
 
 
 def find_worker(session: Session, poller: Poller) -> Worker | None:
@@ -86,7 +87,7 @@ def seen(session: Session, worker: Known, poller: Poller, now: datetime, *, busy
         return worker
     values = {"worker": worker.id, "now": now, "address": poller.address, "user_agent": poller.user_agent}
     session.connection().execute(SEEN, values)
-    return Known(worker.id, worker.created_at, now)
+    return replace(worker, seen_at=now)
 
 
 def seen_reporting(session: Session, workers: Mapping[int, datetime]) -> None:

@@ -14,6 +14,7 @@ from semantest_server.clock import clock
 from semantest_server.errors import NotFound
 from semantest_server.models import Comic, Event, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
+from semantest_server.prompts import compose, final_style
 from semantest_server.snapshots.lapses import lapsed_tasks, not_lapsed, status_now
 
 ID_DIGITS = 18  # no id is longer, and every database takes it
@@ -26,6 +27,7 @@ EVERY = (
         Task.status,
         Task.prompt,
         Task.style,
+        Task.style_text,
         Task.attempt,
         Task.leased_until,
         Task.available_at,
@@ -42,6 +44,7 @@ EVERY = (
         Task.created_at,
         Task.updated_at,
         Comic.style.label("comic_style"),
+        Comic.style_text.label("comic_style_text"),
         Comic.domain,
         Worker.name.label("worker"),
     )
@@ -64,6 +67,7 @@ class TaskSnapshot:
     status: TaskStatus
     prompt: str
     style: str | None
+    style_text: str | None
     attempt: int
     receipt: str | None
     worker: str | None
@@ -80,6 +84,11 @@ class TaskSnapshot:
     domain: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def final_prompt(self) -> str:
+        """What is drawn: the prompt with its style."""
+        return compose(self.prompt, self.style_text)
 
 
 @dataclass(frozen=True)
@@ -211,6 +220,7 @@ def _task(policy: Policy, row: TaskRow, now: datetime) -> TaskSnapshot:
         status=status,
         prompt=row.prompt,
         style=row.style or row.comic_style,
+        style_text=final_style(row.style_text, row.comic_style_text),
         attempt=row.attempt,
         receipt=f"{row.id}.{row.attempt}" if row.attempt else None,
         worker=None if status is TaskStatus.QUEUED else row.worker,

@@ -51,6 +51,7 @@ def _row(comic_id: int, number: int, prompt: str, times: dict[str, Any]) -> dict
     return {
         "comic_id": comic_id,
         "number": number,
+        "position": number,
         "prompt": prompt,
         "output_path": f"panel-{number:03d}.png",
         "download_folder": FOLDER,

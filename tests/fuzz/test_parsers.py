@@ -27,8 +27,8 @@ from semantest_server.api.parsing import DEEPEST, read_json, refuse_harmful
 from semantest_server.api.tasks import _cursor, _encoded, _receipts, whole_cursor
 from semantest_server.errors import Invalid, NotFound
 from semantest_server.paths import check_path, make_relative, slug
+from semantest_server.prompts import compose, read_lines
 from semantest_server.queue.drafts import DOMAIN
-from semantest_server.queue.prompts import compose, read_lines
 from semantest_server.queue.report import HAND_OUT, OURS, RECEIPT, TASK
 
 from ..http.conftest import on_one_database

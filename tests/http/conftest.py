@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, make_url, select
 from werkzeug.test import TestResponse
 
-from semantest_server import access, create_app
+from semantest_server import access, create_app, standing
 from semantest_server.accounts import people
 from semantest_server.changes import Changes
 from semantest_server.database import db
@@ -82,6 +82,7 @@ def app(database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], setti
         kept_apps[name] = create_app({**folder, **settings})
     app = kept_apps[name]
     app.extensions["semantest_lookout"] = Lookout(Changes(make_url(database_url)))  # it remembers another database
+    standing.init_app(app)
     app.extensions["semantest_throttles"] = access.new_throttles(app)  # they count what others did
     app.testing = True
     yield app

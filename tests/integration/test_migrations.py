@@ -1,6 +1,7 @@
 """The migrations make exactly the tables of the models, once, however many processes start at once."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def empty_database(empty_database_url: str, empty_app: Flask) -> Iterator[Engine
 
 
 def describe(connection: Connection) -> list[str]:
-    """Every table, column, constraint and index, in the database's own words."""
+    """Every table, column, constraint and index, in the database's own words; columns in any order."""
     if connection.dialect.name == "sqlite":
         statement = "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL"
     else:
@@ -63,11 +64,21 @@ def describe(connection: Connection) -> list[str]:
             WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%'
             UNION ALL SELECT indexdef FROM pg_indexes
             WHERE schemaname = 'public' AND tablename NOT LIKE 'alembic%'
-            UNION ALL SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type,
+            UNION ALL SELECT concat_ws(' ', table_name, column_name, data_type,
                 character_maximum_length, is_nullable, column_default) FROM information_schema.columns
             WHERE table_schema = 'public' AND table_name NOT LIKE 'alembic%'
         """
-    return sorted(connection.scalars(text(statement)))
+    return sorted(map(in_any_order, connection.scalars(text(statement))))
+
+
+def in_any_order(statement: str) -> str:
+    """A statement that makes a table, with its columns and constraints sorted; another one as it is."""
+    head, _, rest = statement.partition("(")
+    if not head.startswith("CREATE TABLE"):
+        return statement
+    body, _, end = rest.rpartition(")")
+    parts = re.split(r",\s*(?![^()]*\))", body)  # not those in parentheses
+    return f"{head}({', '.join(sorted(part.strip() for part in parts))}){end}"
 
 
 def test_the_migrations_make_what_the_models_say(empty_app: Flask, empty_database: Engine) -> None:

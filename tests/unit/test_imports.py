@@ -10,12 +10,12 @@ PACKAGE = "semantest_server"
 ROOT = Path(semantest_server.__file__).parent
 
 RINGS = [
-    {"changes", "errors", "paths", "policy", "throttle", "together", "turns"},
+    {"changes", "errors", "paths", "policy", "prompts", "throttle", "together", "turns"},
     {"clock", "models", "transactions"},
     {"accounts", "queue", "snapshots"},
     {"upkeep"},
     {"config", "database"},
-    {"guard", "migrations", "upgrade"},
+    {"guard", "migrations", "standing", "upgrade"},
     {"access"},
     {"admin", "api"},
     {"__init__"},

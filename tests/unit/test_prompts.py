@@ -2,7 +2,7 @@
 
 import pytest
 
-from semantest_server.queue.prompts import PromptLine, compose, read_lines
+from semantest_server.prompts import PromptLine, compose, read_lines
 
 
 def test_each_line_is_a_prompt_with_its_number() -> None:
