@@ -158,7 +158,7 @@ class _Group:
 
 def _turn(engine: Engine) -> AbstractContextManager[None]:
     file = engine.url.database if engine.dialect.name == "sqlite" else None
-    return turn(file) if file else nullcontext()
+    return turn(file) if file and file != ":memory:" else nullcontext()
 
 
 def _count_up(connection: Connection, changes: int | None) -> None:

@@ -1,10 +1,10 @@
 """What a transaction holds and does: its locked comics, its time, their counters, and the history it writes."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Executable, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,8 @@ from semantest_server.clock import clock
 from semantest_server.errors import RaceLost
 from semantest_server.models import Attempt, Base, Comic, Event, EventType, Task
 from semantest_server.policy import ETA_COMPLETIONS, Policy
-from semantest_server.queue.states import AttemptState, ComicState, Receipt, TaskState, lock_comics
+from semantest_server.queue.states import COMICS, LOCKED_COMICS, AttemptState, ComicState, Receipt, TaskState
+from semantest_server.statements import Asked, Write, send
 
 CORRELATION_IDS = 0x73656D61  # any number that nothing else on the database locks
 
@@ -33,7 +34,7 @@ COMIC_STATE = (
     "failed",
     "cancelled",
 )
-SAVE_COMICS = (
+SAVE_COMICS = Write(
     update(Comic)
     .where(Comic.id == bindparam("of_comic"))
     .values({name: bindparam(f"new_{name}") for name in COMIC_STATE})
@@ -50,7 +51,7 @@ TASK_STATE = (
     "message",
 )
 PICTURE = ("image_url", "download_path")
-SAVE_TASKS = (
+SAVE_TASKS = Write(
     update(Task)
     .where(Task.id == bindparam("of_task"), Task.status == bindparam("was"), Task.attempt == bindparam("at_attempt"))
     .values(
@@ -58,45 +59,59 @@ SAVE_TASKS = (
         | {name: func.coalesce(bindparam(f"new_{name}"), getattr(Task, name)) for name in PICTURE}
     )
 )
-RENEW = (
+RENEW = Write(
     update(Task)
     .where(Task.id.in_(bindparam("tasks", expanding=True)), Task.leased_until.is_not(None))
     .values(leased_until=bindparam("until"))
 )
 ATTEMPT_STATE = ("reported_at", "said", "tab_id", "ended")
-SAVE_ATTEMPTS = (
+SAVE_ATTEMPTS = Write(
     update(Attempt)
     .where(Attempt.task_id == bindparam("of_task"), Attempt.number == bindparam("of_number"))
     .values({name: bindparam(f"new_{name}") for name in ATTEMPT_STATE} | {"ended_at": bindparam("new_ended_at")})
 )
-APPEND_EVENTS = insert(Event)
+EVENT = ("at", "type", "task_id", "comic_id", "attempt", "worker_id", "leased_until", "message", "details")
+APPEND_EVENTS = Write(insert(Event).inline(), columns=EVENT)
 
 
 class Told(Protocol):
     """A task of which something is told."""
 
-    id: Any
-    comic_id: Any
+    @property
+    def id(self) -> Any:
+        """Its id."""
+
+    @property
+    def comic_id(self) -> Any:
+        """Its comic's."""
 
 
 class Journal:
     """The books of one write transaction: comics locked in id order, one time, and what is to be written.
 
     A comic is changed only by a transaction that has it here, so its counters move with its tasks. `post` writes
-    everything at once.
+    everything at once. `also`: statements to send right after the locks.
     """
 
-    def __init__(self, session: Session, policy: Policy, comic_ids: Iterable[int]) -> None:
+    def __init__(self, session: Session, policy: Policy, comic_ids: Iterable[int], *also: Asked[Any]) -> None:
         self.session = session
         self.connection = session.connection()
         self.policy = policy
-        self.comics = lock_comics(self.connection, comic_ids)
-        self.now = clock.now(session)
+        locked = (COMICS if clock.is_here(session) else LOCKED_COMICS).asked({"comics": sorted({*comic_ids})})
+        send(self.connection, locked, *also)
+        self.comics = {comic.id: comic for comic, _ in locked.rows}
+        moments = [at.astimezone(UTC) for _, at in locked.rows if at]
+        self.now = max(moments) if moments and clock.source is None else clock.now(session)
         self._tasks: dict[int, tuple[TaskState, dict[str, Any]]] = {}  # with what is not in its state
         self._renewed: dict[datetime, list[int]] = {}
         self._attempts: dict[Receipt, AttemptState] = {}
         self._comics: dict[int, ComicState] = {}
         self._events: list[dict[str, Any]] = []
+        self._also: list[Asked[Any]] = []
+
+    def also(self, *asked: Asked[Any]) -> None:
+        """Write something else too, after all the rest."""
+        self._also += asked
 
     def change(
         self, task: TaskState, *, image_url: str | None = None, download_path: str | None = None, **values: Any
@@ -167,25 +182,25 @@ class Journal:
 
     def post(self) -> None:
         """Write everything. If a task is not as it was read, nothing of all this holds."""
-        tasks = [{**_new(task, TASK_STATE), **more, "new_updated_at": self.now} for task, more in self._tasks.values()]
-        if tasks and self._write(SAVE_TASKS, tasks) != len(tasks):
+        now = {"new_updated_at": self.now}
+        tasks = SAVE_TASKS.asked(*({**_new(task, TASK_STATE), **more, **now} for task, more in self._tasks.values()))
+        send(
+            self.connection,
+            tasks,
+            *(RENEW.asked({"tasks": task_ids, "until": until}) for until, task_ids in self._renewed.items()),
+            SAVE_ATTEMPTS.asked(*(self._row_of(attempt) for attempt in self._attempts.values())),
+            SAVE_COMICS.asked(*({"of_comic": one.id, **_new(one, COMIC_STATE)} for one in self._comics.values())),
+            APPEND_EVENTS.asked(*self._events),
+            *self._also,
+        )
+        if tasks.count != len(tasks.values):
             raise RaceLost("The task was changed by another request at the same moment.")
-        for until, task_ids in self._renewed.items():
-            self.connection.execute(RENEW, {"tasks": task_ids, "until": until})
-        self._write(SAVE_ATTEMPTS, [self._row_of(attempt) for attempt in self._attempts.values()])
-        self._write(SAVE_COMICS, [{"of_comic": one.id, **_new(one, COMIC_STATE)} for one in self._comics.values()])
-        self._write(APPEND_EVENTS, self._events)
         self._tasks, self._renewed, self._attempts, self._comics, self._events = {}, {}, {}, {}, []
+        self._also = []
 
     def _row_of(self, attempt: AttemptState) -> dict[str, Any]:
         key = {"of_task": attempt.task_id, "of_number": attempt.number}
         return {**key, **_new(attempt, ATTEMPT_STATE), "new_ended_at": self.now if attempt.ended else None}
-
-    def _write(self, statement: Executable, rows: list[dict[str, Any]]) -> int:
-        """Execute a statement for each row; say how many rows of the table it met."""
-        if not rows:
-            return 0
-        return self.connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
 
     def _keep(self, task: TaskState, **values: Any) -> None:
         if task.id not in self._tasks:

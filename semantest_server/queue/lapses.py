@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy import bindparam, select, union, update
 from sqlalchemy.orm import Session
@@ -10,20 +9,25 @@ from sqlalchemy.orm import Session
 from semantest_server.models import EventType, Task, TaskStatus
 from semantest_server.policy import Policy
 from semantest_server.queue.journal import Journal
-from semantest_server.queue.states import LAPSED, TaskState, read_tasks
+from semantest_server.queue.states import LAPSED, TaskState
+from semantest_server.statements import Statement
 
 DUE_COMICS = 1_000
 LAPSED_MESSAGE = "No report before the lease ran out."
 
-DUE = union(
-    select(Task.comic_id).where(Task.leased_until <= bindparam("now", type_=Task.leased_until.type)),
-    select(Task.comic_id).where(Task.available_at <= bindparam("now", type_=Task.available_at.type)),
-).limit(DUE_COMICS)
-END_BACKOFFS = (
+DUE = Statement(  # the comics for which a lease or a backoff has run out and nobody has recorded it
+    union(
+        select(Task.comic_id).where(Task.leased_until <= bindparam("now", type_=Task.leased_until.type)),
+        select(Task.comic_id).where(Task.available_at <= bindparam("now", type_=Task.available_at.type)),
+    ).limit(DUE_COMICS),
+    int,
+)
+END_BACKOFFS = Statement(
     update(Task)
     .where(Task.comic_id.in_(bindparam("comics", expanding=True)), Task.available_at <= bindparam("now"))
     .values(available_at=None)
-    .returning(Task.comic_id)
+    .returning(Task.comic_id),
+    int,
 )
 
 
@@ -35,14 +39,14 @@ def open_journal(session: Session, policy: Policy, comic_ids: Iterable[int]) -> 
     return journal
 
 
-def due_comics(session: Session, now: datetime) -> set[int]:
-    """The comics for which a lease or a backoff has run out and nobody has recorded it, 1,000 at most."""
-    return {row[0] for row in session.connection().execute(DUE, {"now": now})}
-
-
 def end_lapsed_leases(journal: Journal) -> None:
     """Put back into the queue what nobody draws any more. Written at once: it stands whatever the caller finds."""
-    for task in read_tasks(journal.connection, LAPSED, comics=list(journal.comics), now=journal.now):
+    record_lapsed(journal, LAPSED.rows(journal.connection, comics=list(journal.comics), now=journal.now))
+
+
+def record_lapsed(journal: Journal, lapsed: Iterable[TaskState]) -> None:
+    """Record leases that have run out, and write it."""
+    for task in lapsed:
         _end_lapsed_lease(journal, task)
     journal.post()
 
@@ -70,7 +74,6 @@ def _end_lapsed_lease(journal: Journal, task: TaskState) -> None:
 
 def end_backoffs(journal: Journal) -> None:
     """Make ready what has waited long enough. Until then it only looks as if it still waited."""
-    values = {"comics": list(journal.comics), "now": journal.now}
-    ended = Counter(row[0] for row in journal.connection.execute(END_BACKOFFS, values))
+    ended = Counter(END_BACKOFFS.rows(journal.connection, comics=list(journal.comics), now=journal.now))
     for comic_id, count in ended.items():
         journal.moved(comic_id, "waiting", "ready", count)

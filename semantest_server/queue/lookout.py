@@ -4,37 +4,56 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from semantest_server.changes import Changes
 from semantest_server.clock import clock
 from semantest_server.models import OPEN_COMIC, UNFINISHED_COMIC, Comic, Site, Task, Worker
+from semantest_server.queue.choosing import SITES_READ, site_of
 from semantest_server.queue.hand_outs import Poll
 from semantest_server.queue.workers import SEEN_EVERY, Known, Poller
+from semantest_server.statements import Statement, send
 
 REMEMBERED_SECONDS = 0.5
 MOST_WORKERS = 10_000
 MOST_LEASED = 500
 
-OPEN_SITES = select(Site).where(exists().where(Comic.domain == Site.domain, OPEN_COMIC))
-FACTS = select(
-    select(Comic.id).where(UNFINISHED_COMIC).order_by(Comic.id).limit(1).scalar_subquery(),
-    select(Task.updated_at).order_by(Task.updated_at.desc()).limit(1).scalar_subquery(),
-    select(Task.leased_until)
-    .where(Task.leased_until.is_not(None))
-    .order_by(Task.leased_until)
-    .limit(1)
-    .scalar_subquery(),
-    select(Task.available_at)
-    .where(Task.available_at.is_not(None))
-    .order_by(Task.available_at)
-    .limit(1)
-    .scalar_subquery(),
+_leased = select(Task.worker_id).where(Task.leased_until.is_not(None)).limit(MOST_LEASED + 1)
+
+
+class Facts(NamedTuple):
+    """Whether there is anything left to draw, when a task was last changed, what is due first, how many are leased."""
+
+    unfinished: int | None
+    last: datetime | None
+    leased_until: datetime | None
+    available_at: datetime | None
+    leased: int
+
+
+OPEN_SITES = Statement(SITES_READ.where(exists().where(Comic.domain == Site.domain, OPEN_COMIC)), site_of)
+FACTS = Statement(
+    select(
+        select(Comic.id).where(UNFINISHED_COMIC).order_by(Comic.id).limit(1).scalar_subquery(),
+        select(Task.updated_at).order_by(Task.updated_at.desc()).limit(1).scalar_subquery(),
+        select(Task.leased_until)
+        .where(Task.leased_until.is_not(None))
+        .order_by(Task.leased_until)
+        .limit(1)
+        .scalar_subquery(),
+        select(Task.available_at)
+        .where(Task.available_at.is_not(None))
+        .order_by(Task.available_at)
+        .limit(1)
+        .scalar_subquery(),
+        select(func.count()).select_from(_leased.subquery()).scalar_subquery(),
+    ),
+    Facts,
 )
-_leased = select(Task.worker_id).where(Task.leased_until.is_not(None)).limit(MOST_LEASED + 1).subquery()
-HOLDERS = select(Worker.name, Worker.named).join(_leased, _leased.c.worker_id == Worker.id)
+HOLDERS = Statement(select(Worker.name, Worker.named).where(Worker.id.in_(_leased)), lambda name, named: (name, named))
 
 Name = tuple[str, bool]
 
@@ -123,10 +142,14 @@ class Lookout:
         token = self._changes.token()
         connection = session.connection()
         at, now = time.monotonic(), clock.now(session)
-        held = {site.domain: site.pacing.held_until(now) for site in session.scalars(OPEN_SITES)}
-        unfinished, last, *due = connection.execute(FACTS).one()
-        moments = [*filter(None, due), *(hold[1] for hold in held.values() if hold)]
-        holders = [(name, named) for name, named in connection.execute(HOLDERS)]
+        sites, facts, holders = OPEN_SITES.asked({}), FACTS.asked({}), HOLDERS.asked({})
+        send(connection, sites, facts, holders)
+        held = {domain: pacing.held_until(now) for domain, pacing in sites.rows}
+        (found,) = facts.rows
+        moments = [
+            *filter(None, (found.leased_until, found.available_at)),
+            *(hold[1] for hold in held.values() if hold),
+        ]
         self._sight = Sight(
             token=token,
             at=at,
@@ -134,9 +157,9 @@ class Lookout:
             sites=frozenset(domain for domain, hold in held.items() if hold is None),
             is_due=any(moment <= now for moment in moments),
             until=min((moment for moment in moments if moment > now), default=None),
-            holders=None if len(holders) > MOST_LEASED else frozenset(holders),
-            is_over=unfinished is None,
-            last=last,
+            holders=None if found.leased > MOST_LEASED else frozenset(holders.rows),
+            is_over=found.unfinished is None,
+            last=found.last,
         )
         return self._sight
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.orm import Session
@@ -14,43 +14,67 @@ from semantest_server.errors import NotFound, NotYours
 from semantest_server.models import OVER, Attempt, Ending, EventType, MissingTab, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.queue.journal import Journal, insert_missing
-from semantest_server.queue.lapses import open_journal
+from semantest_server.queue.lapses import record_lapsed
 from semantest_server.queue.leases import RENEWED_LATELY, extend, revive
-from semantest_server.queue.states import OF_TASKS, OF_TASKS_AND_STALE_OF_POLLS, Held, Receipt, read_held
+from semantest_server.queue.states import (
+    LAPSED,
+    OF_TASKS,
+    OF_TASKS_AND_STALE_OF_POLLS,
+    Held,
+    Receipt,
+    read_held,
+    with_shared_tasks,
+)
 from semantest_server.queue.statuses import Kind, Outcome, Report, ReportStatus, Verdict
 from semantest_server.queue.workers import Poller, find_worker, seen_reporting
+from semantest_server.statements import Statement, send
 
 OURS = re.compile(r"[0-9]+(\.[0-9]+)?")  # such a name is never a correlationId
 RECEIPT = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")  # longer ids belong to nothing
 TASK = re.compile(r"[0-9]{1,18}")
 HAND_OUT = re.compile(r"h-([0-9a-f]{1,40})-([0-9]{1,18})")
 
-_GIVEN = (
+
+class Given(NamedTuple):
+    """An attempt, its comic and its worker, as they were before the locks."""
+
+    task_id: int
+    number: int
+    poll: str
+    comic_id: int
+    worker_id: int
+    worker: str
+    named: bool
+    seen_at: datetime
+
+
+_given = (
     select(
         Attempt.task_id,
         Attempt.number,
         Attempt.poll,
         Task.comic_id,
-        Worker.id.label("worker_id"),
-        Worker.name.label("worker"),
+        Worker.id,
+        Worker.name,
         Worker.named,
         Worker.seen_at,
     )
     .join(Task, Task.id == Attempt.task_id)
     .join(Worker, Worker.id == Attempt.worker_id)
 )
-GIVEN_OF_TASKS = _GIVEN.where(Attempt.task_id.in_(bindparam("tasks", expanding=True)))
-GIVEN_AS_HAND_OUT = _GIVEN.where(Attempt.poll == bindparam("poll"), Task.comic_id == bindparam("comic"))
+GIVEN_OF_TASKS = Statement(_given.where(Attempt.task_id.in_(bindparam("tasks", expanding=True))), Given)
+GIVEN_AS_HAND_OUT = Statement(
+    _given.where(Attempt.poll == bindparam("poll"), Task.comic_id == bindparam("comic")), Given
+)
 NEWEST = select(Task.id).where(Task.correlation_id == bindparam("name")).order_by(Task.id.desc()).limit(1)
-LATEST = _GIVEN.where(Attempt.task_id == bindparam("task")).order_by(Attempt.number.desc()).limit(1)
-COMICS_OF_POLLS = (
+LATEST = Statement(_given.where(Attempt.task_id == bindparam("task")).order_by(Attempt.number.desc()).limit(1), Given)
+COMICS_OF_POLLS = Statement(
     select(Task.comic_id)
     .join(Attempt, Attempt.task_id == Task.id)
     .where(Attempt.poll.in_(bindparam("polls", expanding=True)))
-    .distinct()
+    .distinct(),
+    int,
 )
-
-Given = Any  # a row of `_GIVEN`: an attempt, its comic and its worker, as they were before the locks
 
 
 @dataclass(frozen=True)
@@ -137,7 +161,7 @@ def _targets(connection: Connection, names: Sequence[str]) -> list[_Target | Non
     """The attempts that each name stands for, or None where nothing of that name was ever handed out."""
     receipts = {name: (int(match[1]), int(match[2])) for name in names if (match := RECEIPT.fullmatch(name))}
     tasks = sorted({task_id for task_id, _ in receipts.values()})
-    rows = connection.execute(GIVEN_OF_TASKS, {"tasks": tasks}) if tasks else ()
+    rows = GIVEN_OF_TASKS.rows(connection, tasks=tasks) if tasks else ()
     given = {(row.task_id, row.number): row for row in rows}
     found = {name: _Target([given[receipt]]) for name, receipt in receipts.items() if receipt in given}
     return [found.get(name) if name in receipts else _target(connection, name) for name in names]
@@ -146,12 +170,12 @@ def _targets(connection: Connection, names: Sequence[str]) -> list[_Target | Non
 def _target(connection: Connection, name: str) -> _Target | None:
     """The attempts that a name which is no receipt stands for."""
     if match := HAND_OUT.fullmatch(name):
-        rows = connection.execute(GIVEN_AS_HAND_OUT, {"poll": match[1], "comic": int(match[2])}).all()
+        rows = GIVEN_AS_HAND_OUT.rows(connection, poll=match[1], comic=int(match[2]))
         return _Target(rows, hand_out=name) if rows else None
     if name.startswith("h-") or (OURS.fullmatch(name) and not TASK.fullmatch(name)):
         return None
     task = int(name) if TASK.fullmatch(name) else connection.execute(NEWEST, {"name": name}).scalar()
-    rows = connection.execute(LATEST, {"task": task}).all() if task is not None else []
+    rows = LATEST.rows(connection, task=task) if task is not None else []
     return _Target(rows, by_task=True) if rows else None
 
 
@@ -160,11 +184,19 @@ def _open(session: Session, policy: Policy, targets: Iterable[_Target]) -> tuple
     given = [row for target in targets for row in target.given]
     connection, polls = session.connection(), sorted({row.poll for row in given})
     seen_reporting(session, {row.worker_id: row.seen_at for row in given})
-    comics = connection.execute(COMICS_OF_POLLS, {"polls": polls}).scalars() if polls else ()
-    journal = open_journal(session, policy, {*comics, *(row.comic_id for row in given)})
+    comics = COMICS_OF_POLLS.rows(connection, polls=polls) if polls else ()
+    journal = Journal(session, policy, {*comics, *(row.comic_id for row in given)})
+    if not journal.comics:
+        return journal, {}
     tasks = sorted({row.task_id for row in given})
     stale = journal.now + policy.lease - RENEWED_LATELY
-    held = read_held(connection, OF_TASKS_AND_STALE_OF_POLLS, polls=polls, tasks=tasks, stale=stale) if polls else []
+    lapsed = LAPSED.asked({"comics": list(journal.comics), "now": journal.now})
+    found = OF_TASKS_AND_STALE_OF_POLLS.asked({"polls": polls, "tasks": tasks, "stale": stale})
+    send(connection, lapsed, found)
+    if lapsed.rows:
+        record_lapsed(journal, lapsed.rows)
+        send(connection, found)
+    held = with_shared_tasks(found.rows)
     if set(tasks) - {one.task.id for one in held}:  # sent again by another poll at this moment
         held = read_held(connection, OF_TASKS, tasks=tasks)
     return journal, {one.receipt: one for one in held if one.task.comic_id in journal.comics}

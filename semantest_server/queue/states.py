@@ -3,14 +3,15 @@
 The statements are made once. Building one costs several times what executing it does, and so does an ORM object.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, or_, select
 
 from semantest_server.models import OUT, OVER, Attempt, Base, Comic, ComicStatus, Ending, Task, TaskStatus, counter_of
+from semantest_server.statements import Statement
 
 Receipt = tuple[int, int]  # task id, attempt number
 
@@ -136,54 +137,58 @@ def _columns(model: type[Base], state: type[ComicState | TaskState | AttemptStat
 _ATTEMPT, _TASK = _columns(Attempt, AttemptState), _columns(Task, TaskState)
 _HELD = select(*_ATTEMPT, *_TASK).join(Task, Task.id == Attempt.task_id).order_by(Task.id, Attempt.number)
 
-LOCKED_COMICS = (
-    select(*_columns(Comic, ComicState))
-    .where(Comic.id.in_(bindparam("comics", expanding=True)))
-    .order_by(Comic.id)
-    .with_for_update(key_share=True)
+_comics = select(*_columns(Comic, ComicState)).where(Comic.id.in_(bindparam("comics", expanding=True)))
+COMICS = Statement(_comics.order_by(Comic.id), lambda *columns: (ComicState(*columns), None))
+_locked = _comics.order_by(Comic.id).with_for_update(key_share=True).cte("locked")
+LOCKED_COMICS = Statement(  # in the order of their ids, and when each was
+    select(*_locked.c, func.clock_timestamp()),
+    lambda *columns: (ComicState(*columns[:-1]), columns[-1]),
 )
 _tasks: BindParameter[Any] = bindparam("tasks", expanding=True)
-OF_TASKS = _HELD.where(Attempt.task_id.in_(_tasks))
-OF_TASKS_AND_STALE_OF_POLLS = _HELD.where(  # and what came with them, unless it was renewed just now
-    Attempt.poll.in_(bindparam("polls", expanding=True)),
-    or_(
-        Attempt.task_id.in_(_tasks),
-        is_open() & or_(Task.leased_until.is_(None), Task.leased_until <= bindparam("stale")),
+
+
+def _held(*columns: Any) -> Held:
+    return Held(AttemptState(*columns[: len(_ATTEMPT)]), TaskState(*columns[len(_ATTEMPT) :]))
+
+
+_of_tasks = _HELD.where(Attempt.task_id.in_(_tasks))
+OF_TASKS = Statement(_of_tasks, _held)
+OF_TASKS_AND_STALE_OF_POLLS = Statement(  # and what came with them, unless it was renewed just now
+    _HELD.where(
+        Attempt.poll.in_(bindparam("polls", expanding=True)),
+        or_(
+            Attempt.task_id.in_(_tasks),
+            is_open() & or_(Task.leased_until.is_(None), Task.leased_until <= bindparam("stale")),
+        ),
     ),
+    _held,
 )
-NAMED_BY_WORKER = OF_TASKS.where(Attempt.worker_id == bindparam("worker"), is_open())
-LOST_BY_WORKER = _HELD.where(
-    Task.worker_id == bindparam("worker"),
-    Task.leased_until > bindparam("now"),
-    is_open(),
-    Attempt.resent.is_(False),
-    Attempt.handed_out_at < bindparam("silent_since"),
-    or_(Attempt.reported_at.is_(None), Attempt.reported_at < bindparam("silent_since")),
+NAMED_BY_WORKER = Statement(_of_tasks.where(Attempt.worker_id == bindparam("worker"), is_open()), _held)
+LOST_BY_WORKER = Statement(
+    _HELD.where(
+        Task.worker_id == bindparam("worker"),
+        Task.leased_until > bindparam("now"),
+        is_open(),
+        Attempt.resent.is_(False),
+        Attempt.handed_out_at < bindparam("silent_since"),
+        or_(Attempt.reported_at.is_(None), Attempt.reported_at < bindparam("silent_since")),
+    ),
+    _held,
 )
-LAPSED = (
+LAPSED = Statement(
     select(*_TASK)
     .where(Task.comic_id.in_(bindparam("comics", expanding=True)), Task.leased_until <= bindparam("now"))
-    .order_by(Task.id)
+    .order_by(Task.id),
+    TaskState,
 )
 
 
-def lock_comics(connection: Connection, comic_ids: Iterable[int]) -> dict[int, ComicState]:
-    """The comics by id, locked in the order of their ids."""
-    ids = sorted(set(comic_ids))
-    rows = connection.execute(LOCKED_COMICS, {"comics": ids}) if ids else ()
-    return {comic.id: comic for comic in (ComicState(*row) for row in rows)}
-
-
-def read_held(connection: Connection, statement: Select[Any], **values: Any) -> list[Held]:
+def read_held(connection: Connection, statement: Statement[Held], **values: Any) -> list[Held]:
     """What one of the statements above finds; two attempts at one task share its state."""
+    return with_shared_tasks(statement.rows(connection, **values))
+
+
+def with_shared_tasks(found: Iterable[Held]) -> list[Held]:
+    """The same, but two attempts at one task share its state."""
     tasks: dict[int, TaskState] = {}
-    found = []
-    for row in connection.execute(statement, values):
-        task = TaskState(*row[len(_ATTEMPT) :])
-        found.append(Held(AttemptState(*row[: len(_ATTEMPT)]), tasks.setdefault(task.id, task)))
-    return found
-
-
-def read_tasks(connection: Connection, statement: Select[Any], **values: Any) -> Sequence[TaskState]:
-    """What `LAPSED` finds."""
-    return [TaskState(*row) for row in connection.execute(statement, values)]
+    return [Held(one.attempt, tasks.setdefault(one.task.id, one.task)) for one in found]

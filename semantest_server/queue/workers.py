@@ -1,33 +1,78 @@
 """Who polls: workers, and when they were last seen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, bindparam, cast, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, bindparam, cast, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from semantest_server.clock import clock
-from semantest_server.models import Worker
+from semantest_server.clock import THE_TIME, clock
+from semantest_server.models import MissingTab, Task, Worker
 from semantest_server.queue.journal import insert_missing
+from semantest_server.statements import Asked, Statement, Write, send
 
 SEEN_EVERY = timedelta(minutes=5)  # an empty poll writes no more often than this
 BUSY_SEEN_EVERY = timedelta(minutes=1)  # nor do claims and reports than this
 
-OF_POLLER = select(Worker.id, Worker.created_at, Worker.seen_at, Worker.held).where(
-    Worker.name == bindparam("name"), Worker.named == bindparam("named")
+_at_hand = select(func.count()).where(Task.worker_id == Worker.id, Task.leased_until > THE_TIME)
+
+
+def _first(moment: InstrumentedAttribute[datetime | None]) -> ColumnElement[datetime | None]:
+    return select(moment).where(moment.is_not(None)).order_by(moment).limit(1).scalar_subquery()
+
+
+_is_due = or_(_first(Task.leased_until) <= THE_TIME, _first(Task.available_at) <= THE_TIME)
+_known = (
+    select(
+        Worker.name,
+        Worker.named,
+        Worker.id,
+        Worker.created_at,
+        Worker.seen_at,
+        Worker.held,
+        _at_hand.scalar_subquery().label("at_hand"),
+        _is_due.label("is_due"),
+        MissingTab.domain.label("without_tab"),
+    )
+    .outerjoin(MissingTab, (MissingTab.worker_id == Worker.id) & (MissingTab.until > THE_TIME))
+    .where(Worker.name.in_(bindparam("names", expanding=True)))
+    .order_by(Worker.id)
 )
+_in_order = _known.cte("known")
 WORKERS = 0x776F726B  # any number that nothing else on the database locks
-LOCKED_ON_POSTGRESQL = OF_POLLER.add_columns(  # no lock on the row: that would write to it, and most polls need not
-    func.pg_advisory_xact_lock(WORKERS, cast(Worker.id % 2**31, Integer)), func.clock_timestamp()
+
+
+class _Row(NamedTuple):
+    name: str
+    named: bool
+    id: int
+    created_at: datetime
+    seen_at: datetime
+    held: bool
+    at_hand: int
+    is_due: bool | None
+    without_tab: str | None
+    locked: None = None
+    now: datetime | None = None
+
+
+OF_NAMES = Statement(_known, _Row)
+LOCKED_ON_POSTGRESQL = Statement(  # no lock on the rows: that would write to them, and most polls need not
+    select(
+        *_in_order.c,
+        func.pg_advisory_xact_lock(WORKERS, cast(_in_order.c.id % 2**31, Integer)),
+        func.clock_timestamp(),
+    ),
+    _Row,
 )
-SEEN = (
+SEEN = Write(
     update(Worker)
     .where(Worker.id == bindparam("worker"))
     .values(seen_at=bindparam("now"), address=bindparam("address"), user_agent=bindparam("user_agent"))
 )
-SEEN_REPORTING = update(Worker).where(Worker.id == bindparam("worker")).values(seen_at=bindparam("now"))
+SEEN_REPORTING = Write(update(Worker).where(Worker.id == bindparam("worker")).values(seen_at=bindparam("now")))
 
 
 @dataclass(frozen=True)
@@ -46,12 +91,26 @@ class Poller:
 
 @dataclass(frozen=True)
 class Known:
-    """A worker that has polled before, or does so now for the first time."""
+    """A worker that has polled before, or does so now for the first time.
+
+    `at_hand`: how many panels it had about then; `without_tabs`: the sites that it has no tab for.
+    """
 
     id: int
     created_at: datetime
     seen_at: datetime
     held: bool = False
+    at_hand: int = 0
+    without_tabs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Workers that are locked, the time, and whether a lease or a backoff has run out and nobody has recorded it."""
+
+    workers: list[Known]
+    now: datetime
+    is_due: bool
 
 
 def find_worker(session: Session, poller: Poller) -> Worker | None:
@@ -59,26 +118,39 @@ def find_worker(session: Session, poller: Poller) -> Worker | None:
     return session.scalars(select(Worker).where(Worker.name == poller.name, Worker.named == poller.named)).one_or_none()
 
 
-def locked_worker(session: Session, poller: Poller) -> tuple[Known, datetime]:
-    """The worker, locked, and made on its first poll; and the time. First in the order of locks."""
-    name = {"name": poller.name, "named": poller.named}
-    while (found := _locked(session, name)) is None:
-        now = clock.now(session)
+def locked_workers(session: Session, pollers: Sequence[Poller], *also: Asked[Any]) -> Locked | None:
+    """The worker of each, locked in the order of their ids. First in the order of locks.
+
+    One that polls for the first time is made, but only if it is alone: others that are locked already would make
+    those wait who make it too. None if it is not. `also`: statements to send at once.
+    """
+    while True:
+        rows, now = _locked(session, pollers, also)
+        known = {(row.name, row.named): _of_rows(rows, row) for row in rows}
+        if all((poller.name, poller.named) in known for poller in pollers):
+            workers = [known[poller.name, poller.named] for poller in pollers]
+            return Locked(workers, now, any(row.is_due for row in rows))
+        if len(pollers) > 1:
+            return None
+        (poller,) = pollers
         about = {"address": poller.address, "user_agent": poller.user_agent, "created_at": now, "seen_at": now}
-        insert_missing(session, Worker, **name, **about)
-    return found
+        insert_missing(session, Worker, name=poller.name, named=poller.named, **about)
 
 
-def _locked(session: Session, name: dict[str, Any]) -> tuple[Known, datetime] | None:
+def _locked(session: Session, pollers: Iterable[Poller], also: Iterable[Asked[Any]]) -> tuple[list[_Row], datetime]:
     """On SQLite the transaction itself is the lock."""
-    if session.get_bind().dialect.name == "sqlite":
-        row = session.connection().execute(OF_POLLER, name).one_or_none()
-        return None if row is None else (Known(*row), clock.now(session))
-    on_postgresql = session.connection().execute(LOCKED_ON_POSTGRESQL, name).one_or_none()
-    if on_postgresql is None:
-        return None
-    *known, _, now = on_postgresql
-    return Known(*known), clock.source() if clock.source else now.astimezone(UTC)
+    statement = OF_NAMES if session.get_bind().dialect.name == "sqlite" else LOCKED_ON_POSTGRESQL
+    given = clock.given(session)
+    locked = statement.asked({"names": sorted({poller.name for poller in pollers}), "now": given})
+    send(session.connection(), locked, *also)
+    moments = [row.now.astimezone(UTC) for row in locked.rows if row.now]
+    return locked.rows, given or (max(moments) if moments else clock.now(session))
+
+
+def _of_rows(rows: Iterable[_Row], one: _Row) -> Known:
+    """There is a row for each site that a worker has no tab for."""
+    missing = frozenset(row.without_tab for row in rows if row.id == one.id and row.without_tab)
+    return Known(one.id, one.created_at, one.seen_at, one.held, one.at_hand, missing)
 
 
 def seen(session: Session, worker: Known, poller: Poller, now: datetime, *, busy: bool) -> Known:
@@ -86,7 +158,7 @@ def seen(session: Session, worker: Known, poller: Poller, now: datetime, *, busy
     if now - worker.seen_at < (BUSY_SEEN_EVERY if busy else SEEN_EVERY):
         return worker
     values = {"worker": worker.id, "now": now, "address": poller.address, "user_agent": poller.user_agent}
-    session.connection().execute(SEEN, values)
+    SEEN.each(session.connection(), [values])
     return replace(worker, seen_at=now)
 
 
@@ -95,4 +167,4 @@ def seen_reporting(session: Session, workers: Mapping[int, datetime]) -> None:
     unseen = [worker for worker, at in workers.items() if clock.here() - at > BUSY_SEEN_EVERY]
     if unseen:
         now = clock.now(session)
-        session.connection().execute(SEEN_REPORTING, [{"worker": worker, "now": now} for worker in sorted(unseen)])
+        SEEN_REPORTING.each(session.connection(), [{"worker": worker, "now": now} for worker in sorted(unseen)])

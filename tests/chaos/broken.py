@@ -3,7 +3,7 @@
 `gunicorn 'tests.chaos.broken:app("lease")'` serves the real app, patched in its own processes only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -15,6 +15,7 @@ from semantest_server import create_app
 from semantest_server.database import Database, write_transaction
 from semantest_server.models import OUT, Ending, Task, TaskStatus
 from semantest_server.queue import claim, report
+from semantest_server.queue.choosing import Asker
 from semantest_server.queue.hand_outs import Leased
 from semantest_server.queue.journal import Journal
 from semantest_server.queue.states import ComicState, Held
@@ -31,17 +32,18 @@ def app(guard: str) -> Flask:
 
 def hand_out_what_is_leased() -> None:
     """Let every fifth claim take a panel that another worker draws, as if it were queued."""
-    take, numbers = claim._Claim._take, count(1)
+    take, numbers = claim._Claims._take, count(1)
 
-    def take_again(self: claim._Claim, comic: ComicState, room: int) -> list[Leased]:
-        taken = select(Task.id).where(Task.comic_id == comic.id, Task.status.in_(OUT), Task.worker_id != self.worker.id)
-        for task in self.session.scalars(taken.limit(next(numbers) % EVERY == 0)).all():
+    def take_again(self: claim._Claims, asker: Asker, comic: ComicState, room: int) -> Sequence[Leased]:
+        drawn_by_others = Task.worker_id != asker.worker.id
+        taken = select(Task.id).where(Task.comic_id == comic.id, Task.status.in_(OUT), drawn_by_others)
+        for task in self.journal.session.scalars(taken.limit(next(numbers) % EVERY == 0)).all():
             loose = {"status": TaskStatus.QUEUED, "leased_until": None, "worker_id": None}
-            self.connection.execute(update(Task).where(Task.id == task).values(**loose))
+            self.journal.connection.execute(update(Task).where(Task.id == task).values(**loose))
             self.journal.moved(comic.id, "out", "ready")
-        return take(self, comic, room)
+        return take(self, asker, comic, room)
 
-    claim._Claim._take = take_again  # type: ignore[method-assign]
+    claim._Claims._take = take_again  # type: ignore[method-assign]
 
 
 def accept_a_result_again() -> None:

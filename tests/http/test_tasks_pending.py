@@ -471,7 +471,7 @@ def fail_to_claim(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     def fail(*_: object) -> None:
         raise trouble
 
-    monkeypatch.setattr(import_module("semantest_server.api.polling"), "hand_out", fail)
+    monkeypatch.setattr(import_module("semantest_server.api.polling"), "hand_out_all", fail)
 
 
 @on_one_database
