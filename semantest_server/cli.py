@@ -1,11 +1,10 @@
 """The command `semantest-server`: run the server, queue a comic from a file, look at what is queued."""
 
 import os
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, BinaryIO, NoReturn
 
 import click
 import flask_migrate.cli
@@ -19,20 +18,23 @@ from semantest_server.cli_table import table
 from semantest_server.clock import clock
 from semantest_server.config import SettingError
 from semantest_server.database import db, write_transaction
-from semantest_server.errors import FieldError, Invalid, QueueError
+from semantest_server.errors import Invalid, QueueError
+from semantest_server.imports.checked import Checked, CheckedRow
+from semantest_server.imports.known import check_against
+from semantest_server.imports.reading import read_file
+from semantest_server.imports.rows import Options, Problem, Unreadable
 from semantest_server.models import Comic, Priority
-from semantest_server.prompts import PromptLine, read_lines
-from semantest_server.queue.drafts import PARALLEL, ComicDraft, PanelDraft
+from semantest_server.queue.drafts import PARALLEL
 from semantest_server.queue.submit import submit_comic
 from semantest_server.server import StartError
 from semantest_server.snapshots import ComicSnapshot, WorkerSnapshot
 from semantest_server.upgrade import UpgradeError, prepare, reason
 
 PRIORITIES = [priority.name.lower() for priority in Priority]
-PANEL_POINTER = re.compile(r"/panels/(\d+)/")
 OPTIONS = {
     "/title": "--title",
     "/style": "--style",
+    "/priority": "--priority",
     "/parallel": "--parallel",
     "/domain": "--domain",
     "/downloadFolder": "--download-folder",
@@ -83,30 +85,36 @@ def run_command(bind: str | None) -> None:
 
 
 @main.command("queue")
-@click.argument("file", type=click.File(encoding="utf-8"))
-@click.option("--title", help="The comic's title. [default: the file's name]")
-@click.option("--style", help="Added to every prompt.")
-@click.option("--priority", type=click.Choice(PRIORITIES), default="normal", show_default=True)
-@click.option("--parallel", type=int, default=PARALLEL, show_default=True, help="Panels drawn at once, at most.")
-@click.option("--domain", metavar="SITE", help="The site that draws. [default: SEMANTEST_DOMAIN]")
-@click.option("--download-folder", metavar="FOLDER", help="[default: made from the title]")
-def queue_command(file: TextIO, title: str | None, priority: str, **options: Any) -> None:
-    """Queue a comic: FILE has one prompt a line; - is standard input.
+@click.argument("file", type=click.File("rb"))
+@click.option("--title", help="The comic's title. [default: as the file says, or is called]")
+@click.option("--style", help="Added to every prompt: a preset, none, or own words.")
+@click.option("--priority", type=click.Choice(PRIORITIES), help="[default: as the file says, or normal]")
+@click.option("--parallel", type=int, help=f"Panels drawn at once, at most. [default: as the file says, or {PARALLEL}]")
+@click.option("--domain", metavar="SITE", help="The site that draws. [default: as the file says, or SEMANTEST_DOMAIN]")
+@click.option("--download-folder", metavar="FOLDER", help="[default: as the file says, or made from the title]")
+@click.option("--dry-run", is_flag=True, help="Only say what is wrong, and queue nothing.")
+def queue_command(file: BinaryIO, dry_run: bool, **options: Any) -> None:
+    """Queue a comic from FILE: lines, CSV or JSON; - is standard input.
 
-    Empty lines and lines that begin with # are passed over.
+    Of lines, each is a prompt. `# Chapter: X` begins a chapter, a blank line a strip; other lines that begin with #
+    say nothing. A CSV file begins with a line that names its columns, of which prompt is one.
     """
-    lines = _read(file)
-    panels = [PanelDraft(prompt=line.prompt) for line in lines]
-    title = title or (Path(file.name).stem if file.name != STANDARD_INPUT else "Untitled")
-    draft = ComicDraft(title, panels, priority=Priority[priority.upper()], **options)
-    prepare(_app())
+    name = getattr(file, "name", STANDARD_INPUT)
+    is_piped = name == STANDARD_INPUT
+    given = Options(**{name: str(value) for name, value in options.items() if value is not None})
+    called = Options(title="Untitled" if is_piped else Path(name).stem)
     try:
-        with write_transaction(db.session()) as session:
-            comic = submit_comic(session, draft, _app().extensions["semantest"].site_defaults)
+        reading = read_file(file.read(), "" if is_piped else name)
+    except Unreadable as error:
+        _fail([f"{name}:{error.line}: {error.message}" if error.line else f"{name}: {error.message}"])
+    prepare(_app())
+    with write_transaction(db.session()) as session:
+        checked = check_against(session, reading, given.over(reading.options).over(called))
+        _tell(name, checked)
+        if not dry_run:
+            comic = submit_comic(session, checked.draft(), _app().extensions["semantest"].site_defaults)
             made = f"Queued comic {comic.id}, {comic.title}, with {_count(comic.total, 'panel')}: {_page(comic)}"
-    except Invalid as invalid:
-        _fail(_place(file.name, lines, error) for error in invalid.errors)
-    click.echo(made)
+    click.echo(f"{_count(len(checked.good), 'panel')} can be queued." if dry_run else made)
 
 
 @main.command("status")
@@ -129,27 +137,29 @@ def _app() -> Flask:
     return click.get_current_context().ensure_object(ScriptInfo).load_app()
 
 
-def _read(file: TextIO) -> list[PromptLine]:
-    try:
-        lines = read_lines(file.read())
-    except UnicodeDecodeError:
-        _fail([f"{file.name}: This is not UTF-8 text."])
-    if not lines:
-        _fail([f"{file.name}: There is no prompt in it; write one a line."])
-    return lines
-
-
 def _fail(messages: Iterable[str]) -> NoReturn:
     for message in messages:
         click.echo(message, err=True)
     raise Exit(1)
 
 
-def _place(name: str, lines: list[PromptLine], error: FieldError) -> str:
-    """The error with the line of the file, or the option, that it is about."""
-    if panel := PANEL_POINTER.match(error.pointer):
-        return f"{name}:{lines[int(panel[1])].line}: {error.message}"
-    return f"{OPTIONS.get(error.pointer, name)}: {error.message}"
+def _tell(name: str, checked: Checked) -> None:
+    """Say what is strange about a file, then what is wrong with it; the latter ends the command."""
+    for notice in checked.notices:
+        click.echo(f"{name}:{notice.line}: {notice.message}" if notice.line else f"{name}: {notice.message}", err=True)
+    for row in checked.rows:
+        for problem in row.warnings:
+            click.echo(f"{_place(name, checked, row, problem)}: warning: {problem.message}", err=True)
+    errors = [f"{OPTIONS.get(error.pointer, name)}: {error.message}" for error in checked.errors]
+    of_rows = [f"{_place(name, checked, row, one)}: {one.message}" for row in checked.wrong for one in row.errors]
+    if errors or of_rows:
+        _fail([*errors, *of_rows])
+
+
+def _place(name: str, checked: Checked, row: CheckedRow, problem: Problem) -> str:
+    """Where something is in a file, as compilers say it: `comic.csv:12:prompt`."""
+    at = row.row.place if checked.kind.place == "line" else f"item {row.row.place}"
+    return f"{name}:{at}:{problem.column}" if problem.column else f"{name}:{at}"
 
 
 def _page(comic: Comic) -> str:

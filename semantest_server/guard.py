@@ -21,6 +21,8 @@ TRUSTED_SITES = ("none", "same-origin")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PAGES = "/admin/"
 STATIC = "/static/"
+IMPORTS = "/comics/import"
+TEXTS = ("text/csv", "text/plain")  # that imports may be, besides JSON
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Extension-Id, X-Last-Id, X-Worker-Id"
 EXPOSED_HEADERS = "ETag, Location, Problem, Retry-After"
 PREFLIGHT_SECONDS = 600
@@ -60,12 +62,15 @@ def answer_origin(response: Response) -> Response:
     No browser may keep it: it would answer polls by itself.
     """
     asked = this_request()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if asked.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    said = {name.lower() for name, _ in response.headers}  # `setdefault` would raise an exception for each that is not
+    if "x-content-type-options" not in said:
+        response.headers.add("X-Content-Type-Options", "nosniff")
+    if asked.is_secure and "strict-transport-security" not in said:
+        response.headers.add("Strict-Transport-Security", HSTS)
     if asked.path == "/" or f"{asked.path}/".startswith((PAGES, STATIC)):
         return response
-    response.headers.setdefault("Cache-Control", "no-store")
+    if "cache-control" not in said:
+        response.headers.add("Cache-Control", "no-store")
     response.headers.add("Vary", "Origin")
     if extension_id(asked):
         response.headers["Access-Control-Allow-Origin"] = asked.headers["Origin"]
@@ -97,10 +102,17 @@ def _refuse_strangers(asked: Request) -> None:
 
 
 def _refuse_other_content(asked: Request) -> None:
-    """Refuse bodies that are not JSON: a foreign page could send those without asking first."""
+    """Refuse bodies that are not JSON: a foreign page could send those without asking first.
+
+    Imports may be text. That foreign pages send none is up to their Origin and `Sec-Fetch-Site` alone.
+    """
     has_body = bool(asked.content_length) or "Transfer-Encoding" in asked.headers
-    if has_body and asked.mimetype != "application/json":
+    if not has_body or asked.mimetype == "application/json":
+        return
+    if asked.path != IMPORTS:
         raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+    if asked.mimetype not in TEXTS:
+        raise UnsupportedMediaType("The body must be application/json, text/csv or text/plain.")
 
 
 def _answer_preflight(asked: Request, response: Response) -> None:

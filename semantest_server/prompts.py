@@ -1,24 +1,6 @@
-"""Prompts as text: one a line, and joined with a style."""
+"""Prompts as text: joined with a style."""
 
 import re
-from dataclasses import dataclass
-
-COMMENT = "#"
-
-
-@dataclass(frozen=True)
-class PromptLine:
-    """A prompt and the line it stands on, counted from 1."""
-
-    line: int
-    prompt: str
-
-
-def read_lines(text: str) -> list[PromptLine]:
-    """The prompts of a text, one a line; empty lines and lines that begin with `#` are passed over."""
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    stripped = ((number, line.strip()) for number, line in enumerate(lines, start=1))
-    return [PromptLine(number, line) for number, line in stripped if line and not line.startswith(COMMENT)]
 
 
 def final_style(of_panel: str | None, of_comic: str | None) -> str | None:

@@ -7,15 +7,13 @@ from flask import Flask, Response
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
-from semantest_server.api import problems, reporting
+from semantest_server.api import polling, problems, reporting
 from semantest_server.api.blueprint import EMPTY_POLL, told
 from semantest_server.api.comics import comics
 from semantest_server.api.extension_v2 import extension_v2
+from semantest_server.api.imports import imports
 from semantest_server.api.schemas.outgoing import ProblemSchema
 from semantest_server.api.tasks import tasks
-from semantest_server.changes import Changes
-from semantest_server.database import db
-from semantest_server.queue.lookout import Lookout
 
 RETRY_AFTER = "The seconds after which to ask again."
 TOLD = {
@@ -60,11 +58,10 @@ def init_app(app: Flask, error_page: problems.ErrorPage) -> None:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"security": [{}, {"bearer": []}]},  # a token, or none where accounts are off
     )
-    with app.app_context():
-        app.extensions["semantest_lookout"] = Lookout(Changes(db.engine.url))
     problems.init_app(app, error_page)
+    polling.init_app(app)
     reporting.init_app(app)
     api = ProblemApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for blueprint in (tasks, comics, extension_v2):
+    for blueprint in (tasks, comics, imports, extension_v2):
         api.register_blueprint(blueprint)

@@ -57,7 +57,8 @@ def idempotency_key() -> IdempotencyKey | None:
     if len(key) > NAME_CHARACTERS:
         message = f"Must have at most {NAME_CHARACTERS} characters."
         raise Invalid("The Idempotency-Key cannot be used.", [FieldError("/Idempotency-Key", message)])
-    said = f"{request.method} {request.path}\n".encode() + request.get_data(cache=True)
+    address = request.full_path.rstrip("?")
+    said = f"{request.method} {address}\n".encode() + request.get_data(cache=True)
     return IdempotencyKey(key, hashlib.sha256(said).hexdigest())
 
 

@@ -28,13 +28,18 @@ class StrictParser(FlaskParser):
         return value
 
 
-def read_json(req: Request) -> Any:
-    """The body of a request, parsed. Raises `BadRequest` if it is not JSON."""
+def raw_body(req: Request) -> bytes:
+    """The body of a request. Raises `RequestEntityTooLarge`."""
     raw = req.get_data(cache=True)
     if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):  # it was cut off there
         raise RequestEntityTooLarge
+    return raw
+
+
+def read_json(req: Request) -> Any:
+    """The body of a request, parsed. Raises `BadRequest` if it is not JSON."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(raw_body(req).decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except ValueError as error:

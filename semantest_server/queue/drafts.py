@@ -73,13 +73,24 @@ class PictureDraft:
 
 def checked_comic(draft: ComicDraft) -> ComicDraft:
     """The comic with every panel's number and path filled in. Raises `Invalid` with all that is wrong."""
-    panels = [_filled(panel, number) for panel, number in _numbered(draft.panels)]
+    draft = filled_comic(draft)
+    if errors := comic_errors(draft):
+        raise Invalid("The comic cannot be queued.", errors)
+    return draft
+
+
+def filled_comic(draft: ComicDraft) -> ComicDraft:
+    """The comic with every panel's number and path filled in."""
+    return replace(draft, panels=[_filled(panel, number) for panel, number in _numbered(draft.panels)])
+
+
+def comic_errors(draft: ComicDraft) -> list[FieldError]:
+    """All that is wrong with a comic whose numbers and paths are filled in."""
+    panels = draft.panels
     errors = [*_comic_errors(draft), *_number_errors(panels), *_correlation_errors(panels)]
     for index, panel in enumerate(panels):
         errors += _panel_errors(panel, f"/panels/{index}")
-    if errors:
-        raise Invalid("The comic cannot be queued.", errors)
-    return replace(draft, panels=panels)
+    return errors
 
 
 def checked_picture(draft: PictureDraft, number: int) -> PanelDraft:

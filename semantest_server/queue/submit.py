@@ -12,6 +12,7 @@ from semantest_server.clock import clock
 from semantest_server.errors import FieldError, Invalid, KeyReused
 from semantest_server.models import (
     OVER,
+    READY_TASK,
     Comic,
     ComicStatus,
     Event,
@@ -93,6 +94,15 @@ def submit_comic(
     return comic
 
 
+def made_comic(session: Session, key: IdempotencyKey | None) -> Comic | None:
+    """The comic that the key has made before. If it has made none, it is this transaction's to use.
+
+    Raises `KeyReused` if the key came with something else.
+    """
+    submission = _reserved(session, key)
+    return session.get_one(Comic, submission.comic_id) if submission and submission.comic_id else None
+
+
 def submit_picture(
     session: Session,
     policy: Policy,
@@ -122,8 +132,9 @@ def _queue_picture(session: Session, policy: Policy, draft: PictureDraft, defaul
     if open_task := _open_task(session, draft.panel.correlation_id):
         return QueuedPicture(open_task, False)  # queued by another request while this one waited
     comic = journal.comics[comic_id]
-    last = session.scalar(select(func.max(Task.number)).where(Task.comic_id == comic_id)) or 0
-    task = Task(**_row(comic, checked_picture(draft, last + 1), styles(session), journal.now))
+    number, position = _next_place(session, comic_id)
+    task = Task(**_row(comic, checked_picture(draft, number), styles(session), journal.now))
+    task.position = position
     session.add(task)
     session.flush()
     status = ComicStatus.ACTIVE if comic.status is ComicStatus.CANCELLED else comic.status
@@ -131,6 +142,15 @@ def _queue_picture(session: Session, policy: Policy, draft: PictureDraft, defaul
     journal.told(EventType.QUEUED, task, details=draft.details or None)
     journal.post()
     return QueuedPicture(task, True)
+
+
+def _next_place(session: Session, comic_id: int) -> tuple[int, int]:
+    """The number of a comic's next task, and the position behind all that are ready, wherever they were moved."""
+    of_comic = Task.comic_id == comic_id
+    last = select(func.max(Task.number)).where(of_comic).scalar_subquery()
+    bottom = select(func.max(Task.position)).where(of_comic, READY_TASK).scalar_subquery()
+    row = session.execute(select(func.coalesce(last, 0) + 1, func.coalesce(bottom, 0) + 1)).one()
+    return row[0], max(row)
 
 
 def _reserved(session: Session, key: IdempotencyKey | None) -> Submission | None:
@@ -192,13 +212,14 @@ def _check_correlation_ids(session: Session, panels: Sequence[PanelDraft]) -> No
     at = {panel.correlation_id: index for index, panel in enumerate(panels) if panel.correlation_id}
     errors = [
         FieldError(f"/panels/{at[name]}/correlationId", "An open task has this correlationId.")
-        for name in _open_correlation_ids(session, list(at))
+        for name in open_correlation_ids(session, list(at))
     ]
     if errors:
         raise Invalid("Some panels cannot be queued.", errors)
 
 
-def _open_correlation_ids(session: Session, wanted: list[str]) -> list[str]:
+def open_correlation_ids(session: Session, wanted: list[str]) -> list[str]:
+    """Those of the correlationIds that an open task has."""
     found: list[str] = []
     for start in range(0, len(wanted), 500):
         statement = select(Task.correlation_id).where(

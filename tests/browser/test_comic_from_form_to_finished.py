@@ -30,7 +30,8 @@ def test_a_comic_queued_in_the_form_is_drawn_by_the_reference_extension(
     page = browser.open(f"{server.url}/admin/comics/new")
     page.get_by_label("Title").fill("Cave of Echoes")
     page.get_by_label("Prompts").fill("\n".join(PROMPTS))
-    page.get_by_role("button", name="Queue comic").click()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name=f"Queue {len(PROMPTS)} panels").click()
     page.wait_for_url("**/admin/comics/*")
     comic = page.url.rstrip("/").rsplit("/", 1)[-1]
 

@@ -1,19 +1,24 @@
-"""The form that queues a comic: it keeps what was typed, and says what is wrong beside it."""
+"""The form that queues a comic: it leads to a preview, keeps what was typed, and says what is wrong beside it."""
 
 import io
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from semantest_server.models import Style
+
 from .pages import fields, send, show, wire, words
+from .previews import press, preview, queue_by_form
 
 FORM = "/admin/comics/new"
-LABELS = ["Title", "Prompts", "File", "Style", "Priority", "Parallel", "Site", "Download folder"]
+LABELS = [
+    "Title", "Prompts", "File", "Style", "Own words for the style", "Priority", "Parallel", "Site", "Download folder",
+]  # fmt: skip
 
 
 def comics(client: FlaskClient) -> list[dict[str, Any]]:
@@ -55,19 +60,22 @@ def test_each_field_has_its_label(client: FlaskClient) -> None:
     labels = re.findall(r'<label for="(\w+)">([^<]*)</label>', html)
     assert [label for _, label in labels] == LABELS
     assert all(re.search(rf'\bid="{name}"', html) for name, _ in labels)
-    assert "Queue comic</button>" in html
+    assert "Preview</button>" in html
 
 
-def test_a_comic_is_queued_as_typed(client: FlaskClient) -> None:
-    response = fill(
+def test_a_comic_is_queued_as_typed_once_its_preview_was_seen(client: FlaskClient) -> None:
+    address = preview(
         client,
-        prompts="# Chapter one\r\n  Hero enters  \r\n\r\nMonster appears\r\n",
+        prompts="# Chapter: One\r\n  Hero enters  \r\n\r\nMonster appears\r\n",
         style="noir",
         priority="high",
         parallel="3",
         site="example.org",
         download_folder="caves/echoes",
     )
+    assert comics(client) == []
+
+    response = press(client, address, value="queue")
 
     assert response.status_code == 303
     (comic,) = comics(client)
@@ -86,33 +94,64 @@ def test_a_comic_is_queued_as_typed(client: FlaskClient) -> None:
 
 
 def test_what_is_left_empty_follows_from_the_settings_and_the_title(client: FlaskClient) -> None:
-    fill(client, site="", download_folder="", style="")
+    queue_by_form(client, prompts="One\nTwo")
 
     (comic,) = comics(client)
     assert (comic["domain"], comic["downloadFolder"], comic["style"]) == ("chatgpt.com", "cave-of-echoes", None)
     assert (comic["priority"], comic["parallel"]) == ("normal", 10)
 
 
+def test_what_is_left_empty_is_as_the_file_says(client: FlaskClient) -> None:
+    text = '{"title": "From the file", "style": "manga", "priority": "low", "parallel": 4, "prompts": ["Hero"]}'
+    queue_by_form(client, title="", file=file(text.encode(), "comic.json"))
+    queue_by_form(
+        client, title="Typed", style="none", priority="high", parallel="5", file=file(text.encode(), "c.json")
+    )
+
+    typed, given = comics(client)
+    assert [given[name] for name in ("title", "style", "priority", "parallel")] == ["From the file", "manga", "low", 4]
+    assert [typed[name] for name in ("title", "style", "priority", "parallel")] == ["Typed", None, "high", 5]
+
+
+def test_a_comic_without_a_title_is_called_as_its_file(client: FlaskClient) -> None:
+    queue_by_form(client, title="", file=file(b"One", "The long walk.txt"))
+
+    assert comics(client)[0]["title"] == "The long walk"
+
+
+def test_a_style_may_be_own_words(client: FlaskClient) -> None:
+    queue_by_form(client, prompts="One", style=":own", own_style="ink wash")
+    queue_by_form(client, prompts="One", own_style="chalk")  # who forgets to choose it meant it
+
+    assert [comic["style"] for comic in comics(client)] == ["chalk", "ink wash"]
+
+
 def test_a_sites_address_is_taken_for_its_name(client: FlaskClient) -> None:
-    fill(client, site=" https://ChatGPT.com/g/123 ")
+    queue_by_form(client, prompts="One", site=" https://ChatGPT.com/g/123 ")
 
     assert comics(client)[0]["domain"] == "chatgpt.com"
 
 
 def test_prompts_come_from_a_file(client: FlaskClient) -> None:
-    fill(client, prompts="", file=file("\ufeffÜbung\r\n# no\r\nZwei\r\n".encode()))
+    queue_by_form(client, file=file("\ufeffÜbung\r\n# no\r\nZwei\r\n".encode()))
 
     assert prompts(client, comics(client)[0]["id"]) == ["Übung", "Zwei"]
 
 
-def test_a_file_follows_what_was_typed(client: FlaskClient) -> None:
-    fill(client, prompts="One\nTwo", file=file(b"Three\nFour"))
+def test_a_file_of_lines_follows_what_was_typed(client: FlaskClient) -> None:
+    queue_by_form(client, prompts="One\nTwo", file=file(b"Three\nFour"))
 
     assert prompts(client, comics(client)[0]["id"]) == ["One", "Two", "Three", "Four"]
 
 
+def test_csv_that_was_pasted_is_read_as_csv(client: FlaskClient) -> None:
+    queue_by_form(client, prompts="prompt;strip\nOne, two;1\nThree;2\n")
+
+    assert prompts(client, comics(client)[0]["id"]) == ["One, two", "Three"]
+
+
 def test_ten_thousand_panels_are_queued(client: FlaskClient) -> None:
-    response = fill(client, prompts="\n".join(f"Panel {n}" for n in range(10_000)))
+    response = queue_by_form(client, prompts="\n".join(f"Panel {n}" for n in range(10_000)))
 
     assert response.status_code == 303
     assert comics(client)[0]["progress"]["total"] == 10_000
@@ -124,17 +163,16 @@ def test_ten_thousand_panels_are_queued(client: FlaskClient) -> None:
         ("title", "   ", "Must have 1 to 200 characters."),
         ("title", "x" * 201, "Must have 1 to 200 characters."),
         ("title", "bell \x07", "Must not contain control characters"),
-        ("prompts", " \n# only a comment\n", "Must have 1 to 10,000 panels."),
-        ("prompts", "Good\n\n" + "x" * 4001, "Line 3: Must have 1 to 4,000 characters."),
-        ("prompts", "Good\nbad \x00 one", "Line 2: Must not contain control characters"),
-        ("prompts", "x\n" * 10_001, "Must have 1 to 10,000 panels."),
-        ("style", "x" * 501, "Must have 1 to 500 characters."),
-        ("style", "a\x00b", "Must not contain control characters"),
-        ("priority", "urgent", "Not a valid choice."),
+        ("prompts", " \n# only a comment\n", "There is no prompt in it."),
+        ("prompts", "x\n" * 10_001, "There are 10,001 prompts in it; a comic has at most 10,000."),
+        ("prompts", '{"prompts": [}', "Line 1, column 14: A value was expected here"),
+        ("prompts", "promt,strip,notes\nx,1,y\n", "Line 1: There is no column prompt."),
+        ("own_style", "x" * 501, "Must have 1 to 500 characters."),
+        ("own_style", "a\x00b", "Must not contain control characters"),
+        ("priority", "hihg", "Must be high, normal or low. Did you mean high?"),
         ("parallel", "0", "Must be a number from 1 to 100."),
         ("parallel", "101", "Must be a number from 1 to 100."),
         ("parallel", "many", "Give a whole number, such as 10."),
-        ("parallel", "", "Give a whole number, such as 10."),
         ("parallel", "9" * 5000, "Give a whole number, such as 10."),
         ("site", "not a site", "Must be a site's name, such as chatgpt.com."),
         ("download_folder", "../elsewhere", "Must not contain"),
@@ -147,19 +185,12 @@ def test_what_is_wrong_is_said_beside_the_field(client: FlaskClient, name: str, 
     assert_refused(client, fill(client, **{name: value}), name, said)
 
 
-def test_each_wrong_line_is_named_up_to_a_limit(client: FlaskClient) -> None:
-    response = fill(client, prompts="\n".join(["x" * 4001] * 25))
-
-    assert "Line 20:" in response.text
-    assert "Line 21:" not in response.text
-    assert "And 5 more." in response.text
-
-
 def test_what_was_typed_is_kept_when_something_is_wrong(client: FlaskClient) -> None:
     typed = {
         "title": "",
         "prompts": "\nOne </textarea><script>alert(1)</script>\n\nTwo",
-        "style": '"><b>bold</b>',
+        "style": ":own",
+        "own_style": '"><b>bold</b>',
         "priority": "low",
         "parallel": "<x>",
         "site": "example.org",
@@ -173,15 +204,31 @@ def test_what_was_typed_is_kept_when_something_is_wrong(client: FlaskClient) -> 
     assert "<script>alert" not in response.text
 
 
-def test_the_mended_form_queues_the_comic(client: FlaskClient) -> None:
+def test_the_mended_form_leads_to_the_preview(client: FlaskClient) -> None:
     refused = fill(client, title="", style="noir", file=file(b"Three"))
 
     mended = client.post(FORM, data={**fields(refused.text), "title": "Mended"})
 
     assert mended.status_code == 303
+    press(client, mended.location, value="queue")
     (comic,) = comics(client)
     assert (comic["title"], comic["style"]) == ("Mended", "noir")
     assert prompts(client, comic["id"]) == ["One", "Two", "Three"]
+
+
+def test_a_file_stays_what_it_is_when_the_form_is_mended(client: FlaskClient) -> None:
+    refused = fill(client, prompts="", parallel="many", file=file(b"style,prompt,what\nnoir,One,x\n", "a.csv"))
+
+    assert fields(refused.text)["prompts"] == "style,prompt,what\nnoir,One,x\n"
+    mended = client.post(FORM, data={**fields(refused.text), "parallel": "3"})
+    assert "from a.csv" in words(show(client, mended.location))
+    assert "One, noir" in words(show(client, mended.location))
+
+
+def test_a_table_cannot_follow_what_was_typed(client: FlaskClient) -> None:
+    response = fill(client, file=file(b"prompt,strip\nOne,1\n", "a.csv"))
+
+    assert_refused(client, response, "file", "Paste prompts or choose a file, not both")
 
 
 @pytest.mark.parametrize(
@@ -201,56 +248,93 @@ def test_a_file_that_is_no_text_is_refused_and_the_rest_kept(client: FlaskClient
 
 
 def test_an_empty_file_alone_is_no_comic(client: FlaskClient) -> None:
-    assert_refused(client, fill(client, prompts="", file=file(b"")), "prompts", "Must have 1 to 10,000 panels.")
+    assert_refused(client, fill(client, prompts="", file=file(b"")), "prompts", "There is no prompt in it.")
 
 
-def test_the_same_form_sent_twice_makes_one_comic(client: FlaskClient) -> None:
+def test_the_same_form_sent_twice_makes_one_preview_and_keeps_what_was_mended(client: FlaskClient) -> None:
     form = {**fields(show(client, FORM)), "title": "Once", "prompts": "One"}
 
-    first, second = client.post(FORM, data=form), client.post(FORM, data=form)
+    first = client.post(FORM, data=form)
+    press(client, first.location, title="Twice")
+    second = client.post(FORM, data=form)
 
-    assert first.status_code == second.status_code == 303
     assert first.location == second.location
+    assert "Preview of Twice" in words(show(client, second.location))
+
+
+def test_the_same_form_with_something_else_changes_its_preview(client: FlaskClient) -> None:
+    form = {**fields(show(client, FORM)), "title": "Once", "prompts": "One"}
+
+    first = client.post(FORM, data=form)
+    second = client.post(FORM, data={**form, "prompts": "Other"})
+
+    assert first.location == second.location
+    assert "Other" in words(show(client, second.location))
+
+
+def test_the_same_form_after_its_comic_was_queued_leads_to_the_comic(client: FlaskClient) -> None:
+    form = {**fields(show(client, FORM)), "title": "Once", "prompts": "One"}
+    press(client, client.post(FORM, data=form).location, value="queue")
+
+    again = client.post(FORM, data=form)
+
+    assert again.location == f"/admin/comics/{comics(client)[0]['id']}"
     assert len(comics(client)) == 1
 
 
-def test_the_same_form_sent_at_the_same_moment_makes_one_comic(app: Flask, client: FlaskClient) -> None:
-    form = {**fields(show(client, FORM)), "title": "Once", "prompts": "\n".join(["One"] * 500)}
-    cookie = client.get_cookie("semantest")
-    assert cookie
-
-    def press(_: int) -> tuple[int, str]:
-        other = app.test_client()
-        other.set_cookie("semantest", cookie.value)
-        response = other.post(FORM, data=form)
-        return response.status_code, response.location
-
-    with ThreadPoolExecutor(4) as pool:
-        answers = set(pool.map(press, range(4)))
-
-    assert len(comics(client)) == 1
-    assert answers == {(303, f"/admin/comics/{comics(client)[0]['id']}")}
-
-
-def test_a_used_form_with_another_comic_asks_once_more(client: FlaskClient) -> None:
+def test_a_used_form_with_another_comic_makes_another_preview(client: FlaskClient) -> None:
     form = {**fields(show(client, FORM)), "title": "First", "prompts": "One"}
-    client.post(FORM, data=form)
+    press(client, client.post(FORM, data=form).location, value="queue")
 
-    asked = client.post(FORM, data={**form, "title": "Second"})
-    assert asked.status_code == 422
-    assert "This form has queued another comic before." in words(asked.text)
-    assert len(comics(client)) == 1
+    other = client.post(FORM, data={**form, "title": "Second"})
+    press(client, other.location, value="queue")
 
-    assert client.post(FORM, data=fields(asked.text)).status_code == 303
     assert [comic["title"] for comic in comics(client)] == ["Second", "First"]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 500, "form-short"])
+@pytest.mark.parametrize("key", ["", "x" * 500, "form-short", "G" * 32])
 def test_a_strange_key_is_replaced(client: FlaskClient, key: str) -> None:
-    assert fill(client, key=key).status_code == 303
-    assert fill(client, key=key).status_code == 303
+    first, second = (preview(client, prompts="One", key=key) for _ in range(2))
 
-    assert len(comics(client)) == 2
+    assert first != second
+    assert key not in first or not key
+
+
+def test_previews_that_wait_are_listed(client: FlaskClient) -> None:
+    address = preview(client, prompts="One\nTwo")
+
+    html = show(client, FORM)
+
+    assert f'<a href="{address}">' in html
+    assert "Cave of Echoes 2 rows, just now" in words(html)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"style": "noir", "prompts": "# x\n\nHero\nMonster"}, "Hero, noir, high contrast"),
+        ({"style": "noir"}, "Hero enters the cave, noir, high contrast"),
+        ({"style": ":own", "own_style": "chalk", "prompts": "Hero"}, "Hero, chalk"),
+        ({"style": "none", "prompts": "Hero"}, "Hero"),
+        (
+            {"style": "noir", "row": "3", "cell-3-style": ":own", "cell-3-own": "ink", "cell-3-prompt": "Cat"},
+            "Cat, ink",
+        ),
+        ({"style": "noir", "row": "3", "cell-3-style": "", "cell-3-prompt": "Cat"}, "Cat, noir, high contrast"),
+        ({"style": "noir", "row": "3", "cell-3-style": "none", "cell-3-prompt": "Cat"}, "Cat"),
+        ({"prompts": "<b>"}, "&lt;b&gt;"),
+    ],
+)
+def test_the_prompt_that_comes_of_a_style_is_shown_while_it_is_chosen(
+    client: FlaskClient, engine: Engine, asked: dict[str, str], said: str
+) -> None:
+    with Session(engine) as session:
+        session.add(Style(name="noir", text="noir, high contrast"))
+        session.commit()
+    response = client.get(f"{FORM}/composed", query_string=asked)
+
+    assert response.status_code == 200
+    assert re.search(rf">{re.escape(said)}[^<]*<", response.text), response.text
 
 
 def test_a_body_that_is_too_large_gets_a_page(client: FlaskClient) -> None:

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from semantest_server.models import Task
 
 from .conftest import (
     COMIC_KEYS,
@@ -298,6 +301,16 @@ def test_only_json_is_taken(client: FlaskClient, engine: Engine) -> None:
         problem(client.post("/comics", data='{"title": "x", "prompts": ["y"]}', content_type="text/plain"), 415)
         problem(client.post("/comics", data="title=x&prompts=y"), 415)
         problem(client.post("/comics", data="", content_type="application/json"), 400)
+
+
+@on_one_database
+def test_panels_keep_where_they_stand_and_the_words_that_belong_to_them(client: FlaskClient, engine: Engine) -> None:
+    words = {"chapter": "One", "strip": "3", "caption": "Later", "speech": "Who is there?", "notes": "soft light"}
+    queue(client, [{"prompt": "Hero", **words}, {"prompt": "Bats", "chapter": None}])
+    with Session(engine) as session:
+        first, second = session.scalars(select(Task).order_by(Task.number)).all()
+    assert {name: getattr(first, name) for name in words} == words
+    assert {getattr(second, name) for name in words} == {None}
 
 
 # Stranger

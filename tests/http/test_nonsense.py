@@ -128,6 +128,11 @@ def panel_fields(endpoint: str, around: Any) -> None:
         "outputPath": {**OPTIONAL_TEXT, **NO_PATH, **longer(500)},
         "downloadFolder": {**OPTIONAL_TEXT, **NO_PATH, **longer(500)},
         "correlationId": OPTIONAL_NAME,
+        "chapter": {**OPTIONAL_TEXT, **longer(200)},
+        "strip": {**OPTIONAL_TEXT, **longer(200)},
+        "caption": {**OPTIONAL_TEXT, **longer(2000)},
+        "speech": {**OPTIONAL_TEXT, **longer(2000)},
+        "notes": {**OPTIONAL_TEXT, **longer(2000)},
         "surprise": {**NULL, **NUMBERS, **texts("x")},
         "correlation_id": texts("x"),
     }.items():

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
+from semantest_server.guard import IMPORTS
+
 from ..conftest import FrozenClock
 from .conftest import EXTENSION, EXTENSION_ORIGIN, on_one_database, poll, problem, problem_of_poll, queue, unchanged
 
@@ -23,6 +25,7 @@ HERE = "http://localhost:3003"
 VALUES = {"task_id": "1", "target": "1.1", "comic_id": "1"}
 BODIES: dict[str, Any] = {
     "POST /comics": {"title": "Cave", "prompts": ["Hero"]},
+    "POST /comics/import": {"title": "Cave", "prompts": ["Hero"]},
     "POST /tasks": {"prompt": "Hero"},
     "POST /events": {"type": "PromptRequestedEvent", "payload": {"prompt": "Hero"}},
     "POST /tasks/status": [{"taskId": "1.1", "status": "completed"}],
@@ -145,7 +148,7 @@ def work(clock: FrozenClock, client: FlaskClient) -> None:
 def test_there_is_a_body_for_every_route(app: Flask) -> None:
     writing = [f"{method} {path}" for method, path in routes(app) if method not in ("GET", "HEAD")]
     assert set(writing) <= set(BODIES)
-    assert len(writing) == 8
+    assert len(writing) == 9
 
 
 # Strangers
@@ -187,9 +190,21 @@ def test_what_a_page_can_send_without_asking_first_is_not_taken_even_without_oth
 ) -> None:
     with unchanged(engine):
         for method, path in routes(app):
-            if method == "POST":
+            if method == "POST" and (path, content_type) != (IMPORTS, "text/plain"):
                 response = client.post(path, data="{}", content_type=content_type)
                 problem(response, 415)
+
+
+@on_one_database
+@pytest.mark.parametrize("content_type", ["text/plain", "text/csv", "application/json"])
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN.keys())
+def test_the_text_that_an_import_may_be_is_taken_from_no_stranger(
+    client: FlaskClient, engine: Engine, headers: dict[str, str], content_type: str
+) -> None:
+    with unchanged(engine):
+        asked = {"Host": "localhost:3003", **headers}
+        response = client.post(f"{IMPORTS}?title=Evil", data="Evil", content_type=content_type, headers=asked)
+        check_refusal(response, "POST", IMPORTS)
 
 
 # Welcome

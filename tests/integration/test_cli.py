@@ -63,8 +63,59 @@ def test_queue_names_the_line_that_is_wrong_and_queues_nothing(
     file.write_text(f"# long ones\nfine\n\n{'x' * 4001}\n{'y' * 4001}\n")
     result = queue(runner, file)
     assert result.exit_code == 1
-    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [f"{file}:4", f"{file}:5"]
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [f"{file}:4:prompt", f"{file}:5:prompt"]
     assert session.scalars(select(Comic)).all() == []
+
+
+def test_queue_reads_csv_and_tells_everything_that_is_wrong_and_strange_with_it(
+    runner: FlaskCliRunner, session: Session, tmp_path: Path
+) -> None:
+    file = tmp_path / "cave.csv"
+    file.write_text("prompt;priority;filename;what\nHero enters;high;/x/a.png;1\nMonster appears;hihg;;\nA, b;;;\n")
+    result = queue(runner, file)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"{file}:1: what is not known here and is passed over.",
+        f"{file}:2:filename: warning: Made relative; it was /x/a.png",
+        f"{file}:3:priority: Must be high, normal or low. Did you mean high?",
+    ]
+    assert session.scalars(select(Comic)).all() == []
+
+
+def test_queue_takes_options_from_json_where_none_are_given(
+    runner: FlaskCliRunner, session: Session, tmp_path: Path
+) -> None:
+    file = tmp_path / "cave.json"
+    file.write_text('{"title": "Echoes", "style": "ink", "priority": "low", "parallel": 3, "prompts": ["Hero enters"]}')
+    result = queue(runner, file, "--parallel", "4")
+    assert result.exit_code == 0, result.output
+    comic = session.scalars(select(Comic)).one()
+    assert (comic.title, comic.style, comic.priority, comic.parallel) == ("Echoes", "ink", Priority.LOW, 4)
+
+
+def test_queue_names_the_item_of_a_list_and_the_place_where_json_is_broken(
+    runner: FlaskCliRunner, session: Session
+) -> None:
+    result = queue(runner, "-", stdin='["Hero enters", 7]')
+    assert result.stderr == "<stdin>:item 2: A prompt or an object was expected here, not a number.\n"
+    result = queue(runner, "-", stdin='{"prompts":\n["Hero enters" 7]}')
+    assert result.stderr == "<stdin>:2: A comma, or the end of the list or object, was expected here.\n"
+    assert result.exit_code == 1
+    assert session.scalars(select(Comic)).all() == []
+
+
+def test_queue_keeps_chapters_and_strips(runner: FlaskCliRunner, session: Session) -> None:
+    queue(runner, "-", stdin="# Chapter: One\nHero enters\n\nMonster appears\n")
+    tasks = session.scalars(select(Task).order_by(Task.number)).all()
+    assert [(task.chapter, task.strip) for task in tasks] == [("One", "1"), ("One", "2")]
+
+
+def test_a_dry_run_queues_nothing(runner: FlaskCliRunner, session: Session, file: Path) -> None:
+    result = queue(runner, file, "--dry-run")
+    assert (result.exit_code, result.stdout) == (0, "2 panels can be queued.\n")
+    assert session.scalars(select(Comic)).all() == []
+    file.write_text("prompt,panel\nHero,x\n")
+    assert queue(runner, file, "--dry-run").exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +145,7 @@ def test_queue_says_what_is_wrong_with_a_file_without_prompts(
     file.write_bytes(content)
     result = queue(runner, file)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{file}: ")
+    assert result.stderr.startswith((f"{file}: ", f"{file}:1: "))
     assert session.scalars(select(Comic)).all() == []
 
 

@@ -14,6 +14,7 @@ from semantest_server.models import (
     PATH_CHARACTERS,
     PROMPT_CHARACTERS,
     STYLE_CHARACTERS,
+    TEXT_CHARACTERS,
     TITLE_CHARACTERS,
     URL_CHARACTERS,
     ComicStatus,
@@ -39,6 +40,11 @@ class PanelSchema(Schema):
     output_path = Text(PATH_CHARACTERS, allow_none=True, data_key="outputPath")
     download_folder = Text(PATH_CHARACTERS, allow_none=True, data_key="downloadFolder")
     correlation_id = Name(allow_none=True, data_key="correlationId")
+    chapter = Text(NAME_CHARACTERS, allow_none=True)
+    strip = Text(NAME_CHARACTERS, allow_none=True)
+    caption = Text(TEXT_CHARACTERS, allow_none=True)
+    speech = Text(TEXT_CHARACTERS, allow_none=True)
+    notes = Text(TEXT_CHARACTERS, allow_none=True)
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> PanelDraft:
