@@ -7,6 +7,7 @@ from flask import Response, abort, current_app, request
 from semantest_server import standing
 from semantest_server.config import Semantest
 from semantest_server.policy import Policy, SiteDefaults
+from semantest_server.queue.drafts import MOST_PANELS
 
 DIGITS = 18  # of an id that every database takes
 
@@ -17,10 +18,15 @@ def number(name: str, most: int = 10**DIGITS) -> int | None:
     return min(int(value), most) if _is_whole(value) else None
 
 
+def whole(value: str) -> int | None:
+    """The whole number that a text is, or None."""
+    return int(value) if _is_whole(value) else None
+
+
 def named_tasks() -> list[int]:
     """The tasks that a form names. Nonsense is refused: taken as absent, it would mean all."""
     values = request.form.getlist("task")
-    if not all(map(_is_whole, values)):
+    if len(values) > MOST_PANELS or not all(map(_is_whole, values)):
         abort(400, "A panel is named by its number.")
     return [int(value) for value in values]
 

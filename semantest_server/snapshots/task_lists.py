@@ -1,4 +1,4 @@
-"""Tasks: one, a page of them, a comic's panels in order, and their history."""
+"""Tasks: one, a page of them, and their history."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from semantest_server.clock import clock
@@ -15,7 +15,7 @@ from semantest_server.errors import NotFound
 from semantest_server.models import Comic, Event, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.prompts import compose, final_style
-from semantest_server.snapshots.lapses import lapsed_tasks, not_lapsed, status_now
+from semantest_server.snapshots.lapses import not_lapsed, status_now
 
 ID_DIGITS = 18  # no id is longer, and every database takes it
 
@@ -115,7 +115,7 @@ def tasks_by_id(session: Session, policy: Policy, task_ids: Iterable[int]) -> di
     """The tasks of these ids, those that there are."""
     now = clock.now(session)
     rows = session.connection().execute(THESE, {"tasks": sorted(task_ids)})
-    return {row.id: _task(policy, row, now) for row in rows}
+    return {row.id: snapshot_of(policy, row, now) for row in rows}
 
 
 def find_task(session: Session, name: str) -> int:
@@ -150,29 +150,8 @@ def tasks(
     wanted = wanted or TaskFilter()
     now = clock.now(session)
     rows = islice(merge(*_ordered(session, policy, wanted, now, limit + 1, after), key=_recency), limit + 1)
-    found = [_task(policy, row, now) for row in rows]
+    found = [snapshot_of(policy, row, now) for row in rows]
     following = (found[limit - 1].updated_at, found[limit - 1].id) if len(found) > limit else None
-    return found[:limit], following
-
-
-def panels(
-    session: Session,
-    policy: Policy,
-    comic_id: int,
-    after: int = 0,
-    limit: int = 100,
-    statuses: frozenset[TaskStatus] = frozenset(),
-) -> tuple[list[TaskSnapshot], int | None]:
-    """A page of a comic's tasks by panel number, and the number to ask `after` for the next page."""
-    now = clock.now(session)
-    statement = EVERY.where(Task.comic_id == comic_id, Task.number > after)
-    if statuses:
-        lapsed = [row.id for row in lapsed_tasks(session, now, [comic_id]) if status_now(policy, row, now) in statuses]
-        stored = and_(Task.status.in_(sorted(statuses)), not_lapsed(now))
-        statement = statement.where(or_(stored, Task.id.in_(lapsed)))
-    rows = session.execute(statement.order_by(Task.number).limit(limit + 1))
-    found = [_task(policy, row, now) for row in rows]
-    following = found[limit - 1].number if len(found) > limit else None
     return found[:limit], following
 
 
@@ -210,7 +189,8 @@ def _status_of(session: Session, policy: Policy, name: str) -> str:
         return "unknown"
 
 
-def _task(policy: Policy, row: TaskRow, now: datetime) -> TaskSnapshot:
+def snapshot_of(policy: Policy, row: TaskRow, now: datetime) -> TaskSnapshot:
+    """A row of `EVERY` as it is now."""
     status = status_now(policy, row, now)
     has_lapsed = status is not row.status
     return TaskSnapshot(

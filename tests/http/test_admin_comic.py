@@ -1,8 +1,6 @@
-"""A comic's page: how far it is, its panels, and pause, resume, cancel and retry."""
+"""A comic's page: how far it is, its panels as they are looked at, and pause, resume, cancel."""
 
-import base64
 import re
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +10,7 @@ from sqlalchemy.orm import Session
 from semantest_server.models import Task
 
 from ..conftest import FrozenClock
-from .pages import fields, poll, press, progress, queue, report, send, show, wire, words
+from .pages import fields, link, poll, press, progress, queue, report, rows, send, show, wire, words
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -23,17 +21,6 @@ def fail(client: FlaskClient, clock: FrozenClock, number: int = 1, message: str 
         for receipt in poll(client, limit=number):
             report(client, receipt, "failed", message=message)
         clock.advance(1000)
-
-
-def rows(html: str) -> list[str]:
-    """What a person reads of each row of the table."""
-    return [words(row) for row in re.findall(r'<tr id="panel-\d+">(.*?)</tr>', html, re.DOTALL)]
-
-
-def store(session: Session, comic: int, **values: Any) -> None:
-    """Write what no client can send into the first panel of a comic."""
-    session.execute(update(Task).where(Task.comic_id == comic, Task.number == 1).values(**values))
-    session.commit()
 
 
 def test_the_page_tells_how_far_the_comic_is(client: FlaskClient, clock: FrozenClock) -> None:
@@ -82,26 +69,122 @@ def test_panels_can_be_filtered_by_status(client: FlaskClient, clock: FrozenCloc
     assert "All 3 Queued 1 Running 1 Completed 1 Failed 0 Cancelled 0" in filters
 
 
+def test_a_search_looks_everywhere_and_the_chips_count_what_it_finds(client: FlaskClient, clock: FrozenClock) -> None:
+    comic = queue(client)
+    fail(client, clock, message="ECHO refused")
+
+    html = show(client, f"/admin/comics/{comic}?q=echo")
+
+    assert [row.split()[0] for row in rows(html)] == ["1", "2"]
+    assert "All 2 Queued 1 Running 0 Completed 0 Failed 1 Cancelled 0" in words(html)
+    assert "2 panels with “ echo ”." in words(html)
+    assert '<input type="search" id="q" name="q" value="echo"' in html
+    assert [row.split()[0] for row in rows(show(client, f"/admin/comics/{comic}?q=3"))] == ["3"]
+    assert "No queued panel has “ dragon ”" in words(show(client, f"/admin/comics/{comic}?q=dragon&status=queued"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "then"),
+    [
+        ("number", "123"),
+        ("-number", "321"),
+        ("order", "312"),
+        ("-status", "132"),
+        ("-changed", "132"),
+        ("nonsense", "123"),
+    ],
+)
+def test_panels_come_in_the_order_asked_for(client: FlaskClient, clock: FrozenClock, sort: str, then: str) -> None:
+    comic = queue(client)
+    receipt = poll(client, limit=1)[0]
+    press(client, comic, "top", "/panels/3")
+    clock.advance(1)
+    report(client, receipt, "completed")
+    html = show(client, f"/admin/comics/{comic}?sort={sort}")
+
+    assert "".join(row.split()[0] for row in rows(html)) == then
+
+
+def test_nonsense_in_the_address_counts_as_not_said(client: FlaskClient) -> None:
+    comic = queue(client)
+    usual = rows(show(client, f"/admin/comics/{comic}"))
+    for nonsense in ("status=x", "q=%20", "sort=--number", "size=7", "size=-1", "page=0", "page=x", "view=x"):
+        assert rows(show(client, f"/admin/comics/{comic}?{nonsense}")) == usual, nonsense
+
+
+def test_everything_in_the_address_is_carried_along(client: FlaskClient) -> None:
+    comic = queue(client, prompts=[f"Prompt {n}" for n in range(1, 80)])
+    view = "status=queued&q=prompt&sort=-number&size=50&view=grid"
+    html = show(client, f"/admin/comics/{comic}?{view}")
+
+    for name in ("next-page", "show-failed", "as-table", "to-panel-79"):
+        address = link(html, name)
+        kept = [one for one in view.split("&") if one not in ("status=queued", "view=grid")]
+        assert all(one in address for one in kept), address
+    assert "status=failed" in link(html, "show-failed")
+    assert "view=" not in link(html, "as-table")
+    assert press(client, comic, "pause", f"?{view}").location == f"/admin/comics/{comic}?{view}"
+    form = fields(html, f"/admin/comics/{comic}")
+    assert form == {"status": "queued", "view": "grid", "q": "prompt", "sort": "-number", "size": "50"}
+
+
+def test_panels_are_shown_in_a_grid_too(client: FlaskClient) -> None:
+    comic = queue(client)
+    report(client, poll(client)[0], "completed", imageUrl="https://pictures.example/1.png")
+
+    html = show(client, f"/admin/comics/{comic}?view=grid")
+
+    assert "<table" not in html
+    assert html.count("data-row") == html.count("data-pick ") == 3
+    assert 'src="https://pictures.example/1.png"' in html
+
+
 def test_an_empty_filter_says_so(client: FlaskClient) -> None:
     comic = queue(client)
 
     assert "There are no failed panels." in words(show(client, f"/admin/comics/{comic}?status=failed"))
-    for after in ("3", "9" * 12, "9" * 18):
-        assert "There are no more panels." in words(show(client, f"/admin/comics/{comic}?after={after}"))
+    for page in ("2", "9" * 12, "9" * 18):
+        html = show(client, f"/admin/comics/{comic}?page={page}")
+        assert "There are no more panels." in words(html)
+        assert link(html, "first-page") == f"/admin/comics/{comic}"
 
 
 def test_panels_come_in_pages(client: FlaskClient) -> None:
-    comic = queue(client, prompts=[f"Prompt {n}" for n in range(1, 102)])
+    comic = queue(client, prompts=[f"Prompt {n}" for n in range(1, 52)])
 
     first = show(client, f"/admin/comics/{comic}?status=queued")
-    assert len(rows(first)) == 100
-    following = re.search(r'id="next-page" href="([^"]*)"', first)
-    assert following
+    assert len(rows(first)) == 25
+    assert "Page 1 of 3" in words(first)
+    second = show(client, link(first, "next-page"))
+    assert len(rows(second)) == 25
+    third = show(client, link(second, "next-page"))
+    assert rows(third) == ["51 Prompt 51 queued – – –"]
+    assert 'id="next-page"' not in third
+    assert link(third, "first-page") == f"/admin/comics/{comic}?status=queued"
+    assert link(third, "previous-page") == f"/admin/comics/{comic}?status=queued&page=2"
+    assert len(rows(show(client, f"/admin/comics/{comic}?size=200"))) == 51
 
-    second = show(client, following[1].replace("&amp;", "&"))
-    assert rows(second) == ["101 Prompt 101 queued – – –"]
-    assert 'id="next-page"' not in second
-    assert f'id="first-page" href="/admin/comics/{comic}?status=queued"' in second
+
+def test_chapter_and_strip_are_shown(client: FlaskClient, session: Session) -> None:
+    comic = queue(client)
+    session.execute(update(Task).where(Task.number == 1).values(chapter="The cave", strip="Into the dark"))
+    session.commit()
+
+    assert rows(show(client, f"/admin/comics/{comic}"))[0].startswith("1 The cave · Into the dark Hero enters")
+
+
+def test_the_pace_and_the_finish_are_said(client: FlaskClient, clock: FrozenClock) -> None:
+    comic = queue(client, prompts=[f"Prompt {n}" for n in range(1, 9)])
+    for receipt in poll(client, limit=3):
+        clock.advance(90)
+        report(client, receipt, "completed")
+    poll(client)
+
+    text = words(show(client, f"/admin/comics/{comic}"))
+
+    assert "90 seconds per panel" in text
+    assert "8 minutes remaining" in text
+    assert "Done about 18:12 UTC" in text
 
 
 def test_pause_and_resume(client: FlaskClient) -> None:
@@ -135,41 +218,16 @@ def test_cancelling_asks_first_and_keeps_pictures(client: FlaskClient) -> None:
     assert 'id="pause"' not in html
 
 
-def test_retry_brings_back_all_that_failed_or_was_cancelled(client: FlaskClient, clock: FrozenClock) -> None:
-    comic = queue(client)
-    press(client, comic, "cancel")
-    press(client, comic, "retry-1")
-    fail(client, clock)
-    assert "Retry 1 failed and 2 cancelled" in words(show(client, f"/admin/comics/{comic}"))
-
-    press(client, comic, "retry-all")
-
-    now = progress(client, comic)
-    assert (now["status"], now["queued"]) == ("active", 3)
-    assert 'id="retry-all"' not in show(client, f"/admin/comics/{comic}")
-
-
-def test_one_panel_is_retried_alone(client: FlaskClient, clock: FrozenClock) -> None:
-    comic = queue(client)
-    fail(client, clock, number=2)
-    assert progress(client, comic)["failed"] == 2
-
-    press(client, comic, "retry-2")
-
-    assert progress(client, comic)["failed"] == 1
-    assert [row.split()[0] for row in rows(show(client, f"/admin/comics/{comic}?status=failed"))] == ["1"]
-
-
 def test_an_action_leads_back_to_the_panels_that_were_looked_at(client: FlaskClient) -> None:
     comic = queue(client)
-    html = show(client, f"/admin/comics/{comic}?status=queued&after=1")
+    html = show(client, f"/admin/comics/{comic}?status=queued&size=50")
     address = re.search(r'formaction="([^"]*)" id="pause"', html)
     assert address
 
     token = fields(html)["csrf_token"]
     response = client.post(address[1].replace("&amp;", "&"), data={"csrf_token": token, "status": "paused"})
 
-    assert response.location == f"/admin/comics/{comic}?status=queued&after=1"
+    assert response.location == f"/admin/comics/{comic}?status=queued&size=50"
 
 
 def test_a_decision_that_came_too_late_is_said_and_changes_nothing(client: FlaskClient) -> None:
@@ -195,32 +253,6 @@ def test_an_unknown_decision_is_refused(client: FlaskClient, status: str | None)
     assert response.status_code == 400
     assert response.mimetype == "text/html"
     assert progress(client, comic)["status"] == "active"
-
-
-@pytest.mark.parametrize("task", ["", "all", "1.1", "-1", "9" * 30])
-def test_retrying_nonsense_retries_nothing(client: FlaskClient, task: str) -> None:
-    comic = queue(client)
-    press(client, comic, "cancel")
-    token = fields(show(client, f"/admin/comics/{comic}"))["csrf_token"]
-
-    response = client.post(f"/admin/comics/{comic}/retry", data={"csrf_token": token, "task": task})
-
-    assert response.status_code == 400
-    assert progress(client, comic)["cancelled"] == 3
-
-
-def test_a_panel_of_another_comic_is_not_retried(client: FlaskClient) -> None:
-    first, second = queue(client), queue(client)
-    press(client, first, "cancel")
-    task = wire(client, "/tasks", comic=first)["tasks"][0]["id"]
-    token = fields(show(client, f"/admin/comics/{second}"))["csrf_token"]
-
-    response = client.post(
-        f"/admin/comics/{second}/retry", data={"csrf_token": token, "task": task}, follow_redirects=True
-    )
-
-    assert "Some tasks are not this comic's." in words(response.text)
-    assert progress(client, first)["cancelled"] == 3
 
 
 def test_title_priority_and_parallel_are_changed(client: FlaskClient) -> None:
@@ -287,82 +319,28 @@ def test_hostile_prompts_and_messages_are_only_text(client: FlaskClient, clock: 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
 
-def test_a_picture_elsewhere_is_shown_and_linked(client: FlaskClient) -> None:
+def test_a_picture_elsewhere_is_shown_and_leads_to_its_panel(client: FlaskClient) -> None:
     comic = queue(client)
     report(client, poll(client)[0], "completed", imageUrl="https://pictures.example/1.png?a=1&b=2")
 
     html = show(client, f"/admin/comics/{comic}")
 
     address = "https://pictures.example/1.png?a=1&amp;b=2"
-    link = re.search(rf'<a href="{re.escape(address)}"[^>]*>', html)
-    assert link
-    assert 'rel="noopener noreferrer"' in link[0]
-    assert 'referrerpolicy="no-referrer"' in link[0]
-    image = re.search(rf'<img[^>]*src="{re.escape(address)}"[^>]*>', html)
+    image = re.search(rf'<a href="([^"]*)"><img[^>]*src="{re.escape(address)}"[^>]*>', html)
     assert image
+    assert image[1] == f"/admin/comics/{comic}/panels/1"
     assert 'referrerpolicy="no-referrer"' in image[0]
-
-
-def test_a_picture_reported_as_data_is_sent_from_here(client: FlaskClient) -> None:
-    comic = queue(client)
-    report(client, poll(client)[0], "completed", imageUrl=f"data:image/png;base64,{PIXEL}")
-
-    html = show(client, f"/admin/comics/{comic}")
-    address = re.search(r'<img[^>]*src="(/admin/[^"]*)"', html)
-    assert address
-    assert PIXEL not in html
-    response = client.get(address[1])
-
-    assert response.status_code == 200
-    assert response.content_type == "image/png"
-    assert response.data == base64.b64decode(PIXEL)
-    assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "javascript:alert(1)",
-        " javascript:alert(1)",
-        "data:text/html,<script>alert(1)</script>",
-        "data:image/svg+xml;base64,PHN2Zz48L3N2Zz4=",
-        "http:/tasks/pending",
-        "http:\\\\localhost\\tasks\\pending",
-        "https://a b",
-        "//pictures.example/1.png",
-        "file:///etc/passwd",
-    ],
-)
-def test_other_addresses_are_no_links(client: FlaskClient, session: Session, address: str) -> None:
-    comic = queue(client)
-    report(client, poll(client)[0], "completed", downloadPath="cave/1.png")
-    store(session, comic, image_url=address)
-
-    html = show(client, f"/admin/comics/{comic}")
-
-    assert 'target="_blank"' not in html
-    assert "cave/1.png" in rows(html)[0]
-    assert client.get(f"/admin/comics/{comic}/panels/1/picture").status_code == 404
-
-
-@pytest.mark.parametrize("number", [0, 1, 2, 99, 2**31, 2**63])
-def test_no_picture_is_a_404(client: FlaskClient, session: Session, number: int) -> None:
-    comic = queue(client)
-    store(session, comic, image_url="data:image/png;base64,not base64!")
-
-    assert client.get(f"/admin/comics/{comic}/panels/{number}/picture").status_code == 404
 
 
 @pytest.mark.parametrize("part", ["progress", "panels"])
 def test_parts_renew_themselves_only_when_something_changed(client: FlaskClient, part: str) -> None:
     comic = queue(client)
-    html = show(client, f"/admin/comics/{comic}?status=queued&after=1")
+    html = show(client, f"/admin/comics/{comic}?status=queued&size=50")
     address = re.search(rf'hx-get="(/admin/comics/{comic}/{part}\?[^"]*)"', html)
     assert address
     path = address[1].replace("&amp;", "&")
     assert "status=queued" in path
-    assert "after=1" in path
+    assert "size=50" in path
 
     assert client.get(path).status_code == 204
     poll(client, limit=2)
@@ -379,14 +357,20 @@ def test_an_unknown_comic_is_a_friendly_404(client: FlaskClient, comic: str) -> 
         response = client.get(path)
         assert response.status_code == 404
         assert response.mimetype == "text/html"
-        assert "To the comics" in response.text
+        assert "To the first page" in response.text
 
 
 def test_changing_an_unknown_comic_is_a_404(client: FlaskClient) -> None:
     token = fields(show(client, "/admin/comics/new"))["csrf_token"]
     changes: list[dict[str, str]] = [
         {"path": "status", "status": "paused"},
-        {"path": "retry"},
+        {"path": "retry?which=selected", "task": "1"},
+        {"path": "retry?which=matching"},
+        {"path": "panels/cancel?which=matching"},
+        {"path": "panels/move?which=matching&to=top"},
+        {"path": "panels/1/retry"},
+        {"path": "panels/1", "prompt": "x"},
+        {"path": "replace", "find": "x", "by": "y", "seen": "1-abc"},
         {"path": "settings", "title": "x", "priority": "low", "parallel": "1"},
     ]
     for change in changes:
@@ -404,4 +388,4 @@ def test_a_finished_comic_can_only_be_looked_at(client: FlaskClient) -> None:
 
     assert "finished" in words(html)
     assert "All 3 Queued 0 Running 0 Completed 3 Failed 0 Cancelled 0" in words(html)
-    assert not re.search(r'<button form="actions"', html)
+    assert not re.search(r'<button form="(actions|picked)"', html.replace('id="replace-selected"', ""))

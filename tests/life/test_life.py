@@ -214,7 +214,7 @@ class Life(RuleBasedStateMachine):
             counts["running" if task.is_out else task.status] += 1
         assert {name: getattr(shown.progress, name) for name in counts} == counts
 
-    def _pages(self) -> list[list[snapshots.TaskSnapshot]]:
+    def _pages(self) -> list[list[snapshots.PanelSnapshot]]:
         return [snapshots.panels(self.session, POLICY, comic_id)[0] for comic_id in self.world.comics]
 
     def _had_by(self, worker: str) -> list[model.Task]:
