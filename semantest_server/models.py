@@ -40,6 +40,7 @@ from semantest_server.policy import Pacing
 # Conditions of partial indexes, word for word as queries must say them to be answered from the index.
 OPEN_COMIC = text("status = 'active' AND ready > 0 AND out < parallel")
 UNFINISHED_COMIC = text("status = 'active' AND ready + waiting + out > 0")
+PAUSED_COMIC = text("status = 'paused'")
 GIVEN_BACK_ATTEMPT = text("ended = 'given_back'")
 FAILED_ATTEMPT = text("ended = 'failed'")
 TROUBLE_EVENT = text("type NOT IN ('queued', 'handed_out', 'running', 'completed')")
@@ -217,6 +218,7 @@ class Comic(Base):
             sqlite_where=UNFINISHED_COMIC,
             postgresql_where=UNFINISHED_COMIC,
         ),
+        Index("ix_comic_paused", "id", sqlite_where=PAUSED_COMIC, postgresql_where=PAUSED_COMIC),
         {"sqlite_autoincrement": True},
     )
 

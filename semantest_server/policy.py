@@ -114,7 +114,7 @@ class Pacing:
         if self.break_after and self.break_seconds:
             allowed = min(allowed, self.break_after - self.since_break)
         if self.daily_cap:
-            allowed = min(allowed, self.daily_cap - self._handed_out_on(now))
+            allowed = min(allowed, self.daily_cap - self.handed_out_on(now))
         return max(0, allowed)
 
     def held_until(self, now: datetime) -> tuple[str, datetime] | None:
@@ -122,7 +122,7 @@ class Pacing:
         return max(self._holds(now), key=lambda hold: hold[1], default=None)
 
     def _holds(self, now: datetime) -> Iterator[tuple[str, datetime]]:
-        if self.daily_cap and self._handed_out_on(now) >= self.daily_cap:
+        if self.daily_cap and self.handed_out_on(now) >= self.daily_cap:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             yield "daily_cap", midnight
         if self.break_after and self.break_until is not None and now < self.break_until:
@@ -146,10 +146,11 @@ class Pacing:
             since_break=since_break,
             break_until=break_until,
             day=_day(now),
-            today=self._handed_out_on(now) + count,
+            today=self.handed_out_on(now) + count,
         )
 
-    def _handed_out_on(self, now: datetime) -> int:
+    def handed_out_on(self, now: datetime) -> int:
+        """How many panels it was given on the UTC day of `now`."""
         return self.today if self.day == _day(now) else 0
 
 
@@ -168,15 +169,25 @@ def remaining_seconds(remaining: int, completions: Sequence[float], pacing: Paci
     is paused, oldest first. Remaining × span ÷ (count − 1); gaps over 10 min count as nothing; the breaks that
     the site will still take are added.
     """
+    average = average_seconds(completions)
+    if average is None:
+        return None
+    seconds = remaining * average
+    if pacing is not None and pacing.break_after and pacing.break_seconds:
+        seconds += max(remaining + pacing.since_break - 1, 0) // pacing.break_after * pacing.break_seconds
+    return seconds
+
+
+def average_seconds(completions: Sequence[float]) -> float | None:
+    """The time from one of the last completions to the next, in seconds, or None while there are fewer than 3.
+
+    Panels that are drawn side by side make it shorter. `completions` are as in `remaining_seconds`.
+    """
     recent = list(completions)[-ETA_COMPLETIONS:]
     if len(recent) < ETA_LEAST_COMPLETIONS:
         return None
     gaps = [later - earlier for earlier, later in pairwise(recent)]
-    span = sum(gap for gap in gaps if gap <= ETA_LONGEST_GAP_SECONDS)
-    seconds = remaining * span / (len(recent) - 1)
-    if pacing is not None and pacing.break_after and pacing.break_seconds:
-        seconds += max(remaining + pacing.since_break - 1, 0) // pacing.break_after * pacing.break_seconds
-    return seconds
+    return sum(gap for gap in gaps if gap <= ETA_LONGEST_GAP_SECONDS) / (len(recent) - 1)
 
 
 def remaining_text(seconds: float) -> str:

@@ -3,10 +3,45 @@
 from flask import Flask, redirect, url_for
 from werkzeug import Response
 
-from semantest_server.admin import comic, comics, sign_in, sites, tokens, words, workers
+from semantest_server.admin import (
+    activity,
+    comic,
+    comics,
+    exports,
+    home,
+    panel,
+    panels,
+    queueing,
+    replace,
+    settings,
+    sign_in,
+    styles,
+    tokens,
+    uploads,
+    words,
+    workers,
+)
 from semantest_server.admin.frame import PageSessions, csrf, pages, render_error
 
-__all__ = ["comic", "comics", "init_app", "render_error", "sign_in", "sites", "tokens", "workers"]
+__all__ = [
+    "activity",
+    "comic",
+    "comics",
+    "exports",
+    "home",
+    "init_app",
+    "panel",
+    "panels",
+    "queueing",
+    "render_error",
+    "replace",
+    "settings",
+    "sign_in",
+    "styles",
+    "tokens",
+    "uploads",
+    "workers",
+]
 
 
 def init_app(app: Flask) -> None:
@@ -20,4 +55,4 @@ def init_app(app: Flask) -> None:
 
 def _home() -> Response:
     """Lead to the pages."""
-    return redirect(url_for("admin.comics"))
+    return redirect(url_for("admin.home"))

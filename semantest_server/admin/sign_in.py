@@ -5,7 +5,7 @@ from werkzeug import Response
 
 from semantest_server import access
 from semantest_server.access import SIGN_IN
-from semantest_server.accounts import people, sign_ins
+from semantest_server.accounts import people, secrets, sign_ins
 from semantest_server.admin import asked
 from semantest_server.admin.forms_accounts import PasswordForm, SignInForm
 from semantest_server.admin.frame import pages
@@ -108,12 +108,12 @@ def _sign_in_page(form: SignInForm) -> str:
 
 def _account_page(form: PasswordForm) -> str:
     me = _me()
-    return render_template(
-        "account.html", me=me, form=form, sign_ins=sign_ins.of_account(db.session(), me.account_id or 0)
-    )
+    rows = sign_ins.of_account(db.session(), me.account_id or 0)
+    here = secrets.digest(session.get(SIGN_IN, ""))
+    return render_template("account.html", me=me, form=form, rows=[(one, one.digest == here) for one in rows])
 
 
 def _safe(address: str) -> str:
     """The address if it is one of our pages, else the first of them: nobody is to be sent elsewhere."""
     is_ours = address.startswith(PAGES) and "\\" not in address and address.isprintable() and "//" not in address
-    return address if is_ours else url_for(".comics")
+    return address if is_ours else url_for(".home")

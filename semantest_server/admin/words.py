@@ -8,12 +8,36 @@ from flask import Flask, g
 from semantest_server.database import clock, db
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+BROWSERS = {  # the word in a user agent, and the name; those that call themselves Chrome too come first
+    "Edg/": "Edge",
+    "EdgA/": "Edge",
+    "OPR/": "Opera",
+    "Vivaldi/": "Vivaldi",
+    "SamsungBrowser/": "Samsung Internet",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "Chrome/": "Chrome",
+    "CriOS/": "Chrome",
+    "Safari/": "Safari",
+}
+SYSTEMS = {  # Android calls itself Linux, and iPhones say that they are like a Mac
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "iPhone": "iOS",
+    "iPad": "iPadOS",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "Macintosh": "macOS",
+    "Linux": "Linux",
+}
+PROGRAM = re.compile(r"([A-Za-z][\w.+-]{0,39})/")
 SAFE_ADDRESS = re.compile(r"https?://[^\s/\\\x00-\x1f][^\s\x00-\x1f]*", re.IGNORECASE)
 
 
 def init_app(app: Flask) -> None:
     """Make the words known to the templates."""
-    app.jinja_env.filters.update(ago=ago, iso=iso, exact=exact, day_and_time=day_and_time, count=count)
+    times = {"ago": ago, "since": since, "roughly": roughly, "iso": iso, "exact": exact, "day_and_time": day_and_time}
+    app.jinja_env.filters.update(times, count=count, lasting=lasting, browser=browser)
 
 
 def now() -> datetime:
@@ -30,6 +54,19 @@ def ago(at: datetime) -> str:
         return "just now" if passed >= 0 else "in less than a minute"
     span = _span(abs(passed))
     return f"{span} ago" if passed > 0 else f"in {span}"
+
+
+def since(at: datetime) -> str:
+    """How long ago, for a sentence such as `for 25 minutes`."""
+    passed = (now() - at).total_seconds()
+    return _span(passed) if passed >= MINUTE else "less than a minute"
+
+
+def roughly(at: datetime) -> datetime:
+    """A time that is only foreseen, the rougher the further off, so that it seldom changes."""
+    ahead = (at - now()).total_seconds()
+    step = MINUTE if ahead < HOUR else 5 * MINUTE if ahead < 6 * HOUR else 15 * MINUTE
+    return datetime.fromtimestamp(-(-at.timestamp() // step) * step, UTC)
 
 
 def iso(at: datetime) -> str:
@@ -51,6 +88,24 @@ def day_and_time(at: datetime) -> str:
 def count(number: int, noun: str) -> str:
     """A number of things: `1 panel`, `3,000 panels`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def lasting(seconds: float) -> str:
+    """How long something takes: `42 seconds`, `2.5 minutes`, `3 hours`."""
+    for unit, length in (("hour", HOUR), ("minute", MINUTE)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}s"
+    return count(round(seconds), "second") if seconds >= 1 else "less than a second"
+
+
+def browser(user_agent: str) -> str:
+    """Which browser a user agent is, and on which system: `Chrome on Linux`."""
+    name = next((name for word, name in BROWSERS.items() if word in user_agent), None)
+    system = next((name for word, name in SYSTEMS.items() if word in user_agent), None)
+    if name is None:
+        program = PROGRAM.match(user_agent)
+        name = program[1] if program and program[1] != "Mozilla" else "unknown program"
+    return f"{name} on {system}" if system else name
 
 
 def seconds(number: float) -> str:

@@ -17,8 +17,13 @@ MOST_ATTEMPTS = 1_000
 
 def policy_now(session: Session, settings: Policy) -> Policy:
     """The numbers that the queue obeys: the settings, but for what was chosen instead."""
-    chosen = session.scalar(select(Preferences.max_attempts).where(Preferences.id == ROW))
+    chosen = chosen_max_attempts(session)
     return settings if chosen is None else replace(settings, max_attempts=chosen)
+
+
+def chosen_max_attempts(session: Session) -> int | None:
+    """How often a panel is tried, if that was chosen; None is as the settings say."""
+    return session.scalar(select(Preferences.max_attempts).where(Preferences.id == ROW))
 
 
 def change_max_attempts(session: Session, max_attempts: int | None) -> None:

@@ -1,8 +1,9 @@
 """Comics: their status, how far they are, what holds them back and how long they will take."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,11 +11,12 @@ from sqlalchemy.orm import Session
 from semantest_server.clock import clock
 from semantest_server.errors import NotFound
 from semantest_server.models import Comic, ComicStatus, MissingTab, Task, TaskStatus, Worker
-from semantest_server.policy import Policy, remaining_seconds, remaining_text
+from semantest_server.policy import Policy, average_seconds, remaining_seconds, remaining_text
 from semantest_server.snapshots.fleet import CONNECTED, believed_since, sites
 from semantest_server.snapshots.lapses import lapsed_tasks, status_now
 
 CURRENT_CHARACTERS = 80
+FORESEEN = timedelta(days=3650)  # what would take longer has no finish
 BLOCKED_WORDS = {
     "paused": "paused",
     "no_worker": "no extension is polling",
@@ -35,7 +37,11 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a comic is. `running` includes leased; the five counts sum to `total`."""
+    """How far a comic is. `running` includes leased; the five counts sum to `total`.
+
+    `seconds_per_panel`: from one completion to the next, lately; `finish_at`: when all is drawn if it goes on so,
+    None while that is unknown or something holds it back.
+    """
 
     total: int
     queued: int
@@ -47,6 +53,13 @@ class Progress:
     eta: str | None
     eta_seconds: int | None
     blocked: Blocked | None
+    seconds_per_panel: float | None = None
+    finish_at: datetime | None = None
+
+    @property
+    def percent(self) -> int:
+        """How much is drawn, in whole percent; 100 only once everything is."""
+        return self.completed * 100 // self.total if self.total else 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def comic(session: Session, policy: Policy, comic_id: int) -> ComicSnapshot:
     found = session.get(Comic, comic_id, populate_existing=True)
     if found is None:
         raise NotFound(f"There is no comic {comic_id}.")
-    return _comics(session, policy, [found])[0]
+    return progress_of(session, policy, [found])[0]
 
 
 def comics(
@@ -75,10 +88,10 @@ def comics(
         statement = statement.where(Comic.id < before)
     found = list(session.scalars(statement))
     following = found[limit - 1].id if len(found) > limit else None
-    return _comics(session, policy, found[:limit]), following
+    return progress_of(session, policy, found[:limit]), following
 
 
-def _comics(session: Session, policy: Policy, found: list[Comic]) -> list[ComicSnapshot]:
+def progress_of(session: Session, policy: Policy, found: Sequence[Comic]) -> list[ComicSnapshot]:
     """Snapshots of comics with a fixed number of statements, however many there are."""
     now = clock.now(session)
     ids = [row.id for row in found]
@@ -135,6 +148,8 @@ def _comic(world: _World, row: Comic, lapsed: list[TaskStatus], current: str | N
         eta=_eta(eta_seconds, blocked),
         eta_seconds=eta_seconds,
         blocked=blocked,
+        seconds_per_panel=average_seconds(row.completions),
+        finish_at=None if blocked else _finish_at(world.now, eta_seconds),
     )
     is_finished = row.status is not ComicStatus.CANCELLED and not (queued or out)
     return ComicSnapshot(row, ComicStatus.FINISHED if is_finished else row.status, progress)
@@ -145,6 +160,12 @@ def _eta_seconds(row: Comic, remaining: int, world: _World) -> int | None:
         return None
     seconds = remaining_seconds(remaining, row.completions, world.sites[row.domain].pacing)
     return None if seconds is None else round(seconds)
+
+
+def _finish_at(now: datetime, eta_seconds: int | None) -> datetime | None:
+    if eta_seconds is None or eta_seconds > FORESEEN.total_seconds():
+        return None
+    return now + timedelta(seconds=eta_seconds)
 
 
 def _eta(seconds: int | None, blocked: Blocked | None) -> str | None:
@@ -159,10 +180,11 @@ def _current(session: Session, now: datetime, comic_ids: list[int]) -> dict[int,
     out = select(Task.comic_id, Task.number, Task.prompt).where(Task.comic_id.in_(comic_ids), Task.leased_until > now)
     found: dict[int, str] = {}
     for row in session.execute(out.order_by(Task.comic_id, Task.status.desc(), Task.number)):
-        found.setdefault(row.comic_id, f"Panel {row.number}: {_shortened(row.prompt)}")
+        found.setdefault(row.comic_id, f"Panel {row.number}: {shortened(row.prompt)}")
     return found
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= CURRENT_CHARACTERS else line[: CURRENT_CHARACTERS - 1].rstrip() + "…"

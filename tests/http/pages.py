@@ -60,6 +60,18 @@ def words(html: str) -> str:
     return re.sub(r" ([.,:])( |$)", r"\1\2", text)
 
 
+def rows(html: str) -> list[str]:
+    """What a person reads of each row of a table of panels."""
+    return [words(row) for row in re.findall(r'<tr id="panel-\d+"[^>]*>(.*?)</tr>', html, re.DOTALL)]
+
+
+def link(html: str, name: str) -> str:
+    """Where the link of that id leads."""
+    found = re.search(rf'id="{name}"[^>]* href="([^"]*)"', html)
+    assert found, f"There is no link {name}."
+    return unescape(found[1])
+
+
 def fields(html: str, action: str | None = None) -> dict[str, str]:
     """What a page's form would send as it stands: the form with that action, or the only one."""
     forms = re.findall(r"<form\b([^>]*)>(.*?)</form>", html, re.DOTALL)
@@ -75,14 +87,24 @@ def send(client: FlaskClient, path: str, page: str | None = None, **given: Any) 
     return client.post(path, data={**fields(html, path if page else None), **given})
 
 
-def press(client: FlaskClient, comic: int, button: str) -> TestResponse:
-    """Press a button of a comic's page, by its id."""
-    html = show(client, f"/admin/comics/{comic}")
-    found = re.search(rf'<button form="actions" formaction="([^"]*)" id="{button}"([^>]*)>', html)
+def press(
+    client: FlaskClient, comic: int, button: str, page: str = "", picked: list[int] | None = None, **typed: str
+) -> TestResponse:
+    """Press a button of a comic's page, or of one below it, by its id, with tasks picked and fields filled in."""
+    return press_on(client, f"/admin/comics/{comic}{page}", button, picked, **typed)
+
+
+def press_on(
+    client: FlaskClient, path: str, button: str, picked: list[int] | None = None, **typed: str
+) -> TestResponse:
+    """Press a button of a page, by its id."""
+    html = show(client, path)
+    found = re.search(rf'<button form="(?:actions|picked)" formaction="([^"]*)" id="{button}"([^>]*)>', html)
     assert found, f"There is no button {button}."
     name = re.search(r'name="([^"]*)" value="([^"]*)"', found[2])
     token = {"csrf_token": fields(html)["csrf_token"]}
-    return client.post(unescape(found[1]), data={**token, **({name[1]: name[2]} if name else {})})
+    sent = {**token, **({name[1]: name[2]} if name else {}), **({"task": picked} if picked else {}), **typed}
+    return client.post(unescape(found[1]), data=sent)
 
 
 def wire(client: FlaskClient, path: str, worker: str | None = None, **query: Any) -> Any:

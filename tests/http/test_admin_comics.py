@@ -9,15 +9,8 @@ from ..conftest import FrozenClock
 from .pages import poll, press, queue, report, send, show, words
 
 
-def test_the_root_leads_to_the_pages(client: FlaskClient) -> None:
-    response = client.get("/")
-
-    assert response.status_code == 302
-    assert response.location == "/admin/"
-
-
 def test_the_first_visit_says_how_to_begin(client: FlaskClient) -> None:
-    text = words(show(client, "/admin/"))
+    text = words(show(client, "/admin/comics"))
 
     assert "No comics yet" in text
     assert "chrome://extensions" in text
@@ -34,7 +27,7 @@ def test_a_comic_is_shown_with_its_progress(client: FlaskClient, clock: FrozenCl
         clock.advance(1000)
         (second,) = [r for r in poll(client) if r.split(".")[0] == second.split(".")[0]] or [second]
 
-    html = show(client, "/admin/")
+    html = show(client, "/admin/comics")
 
     assert f'href="/admin/comics/{comic}"' in html
     assert '<progress value="1" max="3"' in html
@@ -52,12 +45,12 @@ def test_the_remaining_time_is_shown(client: FlaskClient, clock: FrozenClock) ->
         clock.advance(60)
         report(client, receipt, "completed")
 
-    assert "5 minutes remaining" in words(show(client, "/admin/"))
+    assert "5 minutes remaining" in words(show(client, "/admin/comics"))
 
 
 def test_nobody_polling_is_said_with_what_to_do(client: FlaskClient, clock: FrozenClock) -> None:
     queue(client)
-    text = words(show(client, "/admin/"))
+    text = words(show(client, "/admin/comics"))
     assert "No worker has polled yet" in text
     assert "No extension is polling. Open the browser that has it" in text
 
@@ -65,13 +58,13 @@ def test_nobody_polling_is_said_with_what_to_do(client: FlaskClient, clock: Froz
         report(client, receipt, "cancelled")
     clock.advance(1200)
 
-    assert "No worker is polling; the last one was seen 20 minutes ago" in words(show(client, "/admin/"))
+    assert "No worker is polling; the last one was seen 20 minutes ago" in words(show(client, "/admin/comics"))
 
 
 def test_a_pause_is_said(client: FlaskClient) -> None:
     press(client, queue(client), "pause")
 
-    assert "Paused. Nothing more is handed out until you resume it." in words(show(client, "/admin/"))
+    assert "Paused. Nothing more is handed out until you resume it." in words(show(client, "/admin/comics"))
 
 
 def test_a_site_without_a_tab_is_named(client: FlaskClient) -> None:
@@ -79,7 +72,7 @@ def test_a_site_without_a_tab_is_named(client: FlaskClient) -> None:
     for receipt in poll(client):
         report(client, receipt, "no_tabs")
 
-    assert "example.org needs a tab. Open it in the browser" in words(show(client, "/admin/"))
+    assert "example.org needs a tab. Open it in the browser" in words(show(client, "/admin/comics"))
 
 
 @pytest.mark.parametrize(
@@ -94,17 +87,17 @@ def test_pacing_is_said_with_when_it_goes_on(
 ) -> None:
     queue(client)
     changed = {f"chatgpt.com-{name}": value for name, value in pacing.items()}
-    send(client, "/admin/sites/chatgpt.com", "/admin/sites", **changed)
+    send(client, "/admin/settings/sites/chatgpt.com", "/admin/settings", **changed)
     poll(client)
 
-    assert said in words(show(client, "/admin/"))
+    assert said in words(show(client, "/admin/comics"))
 
 
 def test_a_hostile_title_is_only_text(client: FlaskClient) -> None:
     title = '"><script>alert(1)</script>{{ 7 * 7 }}'
     comic = queue(client, title)
 
-    for path in ("/admin/", f"/admin/comics/{comic}"):
+    for path in ("/admin/comics", f"/admin/comics/{comic}"):
         html = show(client, path)
         assert "<script>alert" not in html
         assert "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}" in html
@@ -114,7 +107,7 @@ def test_older_comics_are_behind_a_link(client: FlaskClient) -> None:
     for number in range(51):
         queue(client, f"Comic number {number}", ["One"])
 
-    html = show(client, "/admin/")
+    html = show(client, "/admin/comics")
     assert "Comic number 0<" not in html
     older = re.search(r'id="older" href="([^"]*)"', html)
     assert older
@@ -129,16 +122,16 @@ def test_older_comics_are_behind_a_link(client: FlaskClient) -> None:
 def test_a_nonsense_page_is_the_first(client: FlaskClient, before: str) -> None:
     queue(client)
 
-    assert "Cave of Echoes" in show(client, f"/admin/?before={before}")
+    assert "Cave of Echoes" in show(client, f"/admin/comics?before={before}")
 
 
 def test_past_the_oldest_comic_there_is_a_way_back(client: FlaskClient) -> None:
-    assert "There are no older comics." in words(show(client, "/admin/?before=1"))
+    assert "There are no older comics." in words(show(client, "/admin/comics?before=1"))
 
 
 def test_the_list_renews_itself_only_when_something_changed(client: FlaskClient, clock: FrozenClock) -> None:
     queue(client)
-    address = re.search(r'hx-get="([^"]*)"', show(client, "/admin/"))
+    address = re.search(r'hx-get="([^"]*)"', show(client, "/admin/comics"))
     assert address
 
     unchanged = client.get(address[1])
@@ -157,7 +150,7 @@ def test_the_list_renews_itself_only_when_something_changed(client: FlaskClient,
 def test_a_lapsed_lease_shows_though_nothing_was_written(client: FlaskClient, clock: FrozenClock) -> None:
     queue(client)
     poll(client)
-    address = re.search(r'hx-get="([^"]*)"', show(client, "/admin/"))
+    address = re.search(r'hx-get="([^"]*)"', show(client, "/admin/comics"))
     assert address
 
     clock.advance(61)

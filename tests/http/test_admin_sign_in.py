@@ -1,6 +1,7 @@
 """Signing in and out, passwords, and what they leave in cookies and logs."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -27,11 +28,11 @@ def settings() -> dict[str, Any]:
 
 def test_who_signs_in_is_led_to_where_they_wanted_to_go(client: FlaskClient, engine: Engine) -> None:
     add_account(engine)
-    asked = client.get("/admin/sites?x=1")
-    assert (asked.status_code, asked.headers["Location"]) == (303, "/admin/sign-in?next=/admin/sites?x%3D1")
-    response = sign_in(client, following="/admin/sites?x%3D1")
-    assert (response.status_code, response.headers["Location"]) == (303, "/admin/sites?x=1")
-    assert client.get("/admin/sites").status_code == 200
+    asked = client.get("/admin/settings?x=1")
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/admin/sign-in?next=/admin/settings?x%3D1")
+    response = sign_in(client, following="/admin/settings?x%3D1")
+    assert (response.status_code, response.headers["Location"]) == (303, "/admin/settings?x=1")
+    assert client.get("/admin/settings").status_code == 200
 
 
 @on_one_database
@@ -192,6 +193,26 @@ def test_what_is_kept_of_a_password_is_an_argon2_hash(engine: Engine) -> None:
         assert kept.startswith("$argon2id$")
         assert people.verified(session, "ann", PASSWORD) is not None
         assert people.verified(session, "ann", PASSWORD + "x") is None
+
+
+@on_one_database
+def test_the_account_says_in_words_where_one_is_signed_in_and_which_is_this_browser(app: Flask, engine: Engine) -> None:
+    add_account(engine)
+    agents = {
+        "Firefox on Windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        "Chrome on Linux": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36",
+    }
+    for agent in agents.values():
+        here = app.test_client()
+        here.environ_base["HTTP_USER_AGENT"] = agent
+        sign_in(here)
+
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", here.get("/admin/account").text)
+
+    assert len(rows) == 2
+    for name in agents:
+        (row,) = [row for row in rows if name in row]
+        assert ("this browser" in row) == (name == "Chrome on Linux")
 
 
 @on_one_database

@@ -10,10 +10,12 @@ PACKAGE = "semantest_server"
 ROOT = Path(semantest_server.__file__).parent
 
 RINGS = [
-    {"changes", "errors", "paths", "policy", "prompts", "throttle", "together", "turns"},
+    {"changes", "errors", "paths", "policy", "prompts", "replacement", "spreadsheets"}
+    | {"statements", "throttle", "together", "turns"},
     {"clock", "models", "transactions"},
+    {"selection"},
     {"accounts", "queue", "snapshots"},
-    {"upkeep"},
+    {"imports", "upkeep"},
     {"config", "database"},
     {"guard", "migrations", "standing", "upgrade"},
     {"access"},
@@ -26,7 +28,7 @@ RINGS = [
 ]
 WEB = {"flask", "flask_migrate", "flask_smorest", "flask_sqlalchemy", "flask_wtf", "gunicorn", "marshmallow"}
 WEB |= {"webargs", "werkzeug", "wtforms"}
-DOMAIN = set().union(*RINGS[:4])
+DOMAIN = set().union(*RINGS[:5])
 ONLY = {"database": {"flask_sqlalchemy"}, "config": {"flask"}}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from semantest_server.policy import Pacing, Policy, remaining_seconds, remaining_text
+from semantest_server.policy import Pacing, Policy, average_seconds, remaining_seconds, remaining_text
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SEEDS = range(200)
@@ -218,6 +218,15 @@ def test_gaps_over_ten_minutes_count_as_nothing() -> None:
 
 def test_a_gap_of_ten_minutes_counts() -> None:
     assert remaining_seconds(3, [0, 600, 1200]) == 3 * 600
+
+
+@pytest.mark.parametrize(
+    ("completions", "average"), [([], None), ([0, 60], None), ([0, 60, 180], 90), ([0, 60, 6000, 6030], 30)]
+)
+def test_the_average_time_is_that_between_completions_without_long_gaps(
+    completions: list[float], average: float | None
+) -> None:
+    assert average_seconds(completions) == average
 
 
 def test_nothing_remaining_takes_no_time() -> None:

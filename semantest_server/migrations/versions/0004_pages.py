@@ -14,6 +14,7 @@ NAME = sa.String(200)
 STYLE = sa.String(500)
 READY = sa.text("status = 'queued' AND available_at IS NULL")
 FAILED = sa.text("ended = 'failed'")
+PAUSED = sa.text("status = 'paused'")
 TROUBLE = sa.text("type NOT IN ('queued', 'handed_out', 'running', 'completed')")
 PLACES = {"chapter": NAME, "strip": NAME, "caption": sa.Text(), "speech": sa.Text(), "notes": sa.Text()}
 
@@ -36,6 +37,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_attempt_failed", "attempt", ["worker_id", "ended_at"], sqlite_where=FAILED, postgresql_where=FAILED
     )
+    op.create_index("ix_comic_paused", "comic", ["id"], sqlite_where=PAUSED, postgresql_where=PAUSED)
     op.create_index("ix_event_trouble", "event", ["type", "id"], sqlite_where=TROUBLE, postgresql_where=TROUBLE)
 
     op.create_table(
@@ -71,6 +73,7 @@ def downgrade() -> None:
     for table in ("upload", "preferences", "style"):
         op.drop_table(table)
     op.drop_index("ix_event_trouble", "event")
+    op.drop_index("ix_comic_paused", "comic")
     op.drop_index("ix_attempt_failed", "attempt")
     op.drop_column("worker", "held")
     op.drop_column("worker", "label")
