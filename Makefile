@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format chaos fuzz bench fleet
+.PHONY: help run test check format chaos fuzz bench fleet screenshots
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Start the server on http://127.0.0.1:3003 (SEMANTEST_BIND changes that).
 	@$(BIN)/semantest-server run
@@ -17,7 +17,7 @@ run: $(VENV)/.installed ## Start the server on http://127.0.0.1:3003 (SEMANTEST_
 test: $(VENV)/.installed-for-tests ## Run all tests; ARGS="tests/unit -x" runs some.
 	@scripts/chromium $(BIN)
 	@scripts/nginx $(VENV)/nginx
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 chaos: $(VENV)/.installed-for-tests ## Kill everything at random while 5,000 panels are drawn, on both databases.
 	@SEMANTEST_TEST_CHAOS_TASKS=$${SEMANTEST_TEST_CHAOS_TASKS:-5000} \
@@ -32,6 +32,10 @@ bench: $(VENV)/.installed-for-bench ## Measure against bare Flask and other queu
 
 fleet: $(VENV)/.installed-for-tests ## Play 1,000 polling browsers for two minutes; ARGS="--workers 100 --backend postgresql".
 	@$(BIN)/python -m tests.benchmarks.fleet $(ARGS)
+
+screenshots: $(VENV)/.installed-for-tests ## Take the pictures of the README anew.
+	@scripts/chromium $(BIN)
+	@$(BIN)/python -m tests.browser.camera
 
 check: $(VENV)/.installed-for-tests ## Lint, check the formatting and the types, and look for known weaknesses.
 	@$(BIN)/ruff check

@@ -26,6 +26,8 @@ from . import postgres
 
 BOTH = ["sqlite", "postgresql"]
 FOLDERS_ON_BOTH = {"integration", "http", "life", "upkeep", "fuzz"}
+# Folders whose tests start servers, and want most of a core.
+WHOLE_MACHINES = {"benchmarks", "browser", "chaos", "flood"}
 START = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 
 
@@ -42,6 +44,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames and not chosen:
         on_both = metafunc.definition.path.parent.name in FOLDERS_ON_BOTH
         metafunc.parametrize("backend", BOTH if on_both else BOTH[:1], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, keep those that start servers together, folder by folder."""
+    for item in items:
+        if item.path.parent.name in WHOLE_MACHINES:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
 class FrozenClock:

@@ -6,6 +6,8 @@ from flask import Blueprint, Flask, Request, Response, make_response, render_tem
 from flask import request as current_request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import InternalServerError, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoSuchAddress
 
 from semantest_server import access
 from semantest_server.errors import NotFound
@@ -17,6 +19,15 @@ csrf = CSRFProtect()
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: https: http:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
+
+PLAIN_WORDS = {  # instead of what Werkzeug says, which is for programmers
+    NoSuchAddress.description: "There is nothing at this address. It may have been mistyped, or what was here has been "
+    "deleted since. What is queued is safe.",
+    MethodNotAllowed.description: "This address is not for opening; a button leads here. Go back and press it again.",
+    InternalServerError.description: "This page could not be made, which is a fault of the server and not yours. "
+    "What is queued is safe, and browsers go on drawing. Load the page again; if that does not help, the server's log "
+    "says why.",
+}
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -57,7 +68,7 @@ def secure(response: Response) -> Response:
 
 def render_error(code: int, title: str, detail: str) -> Response:
     """A page that says what is wrong and where to go on. It asks nothing of the database."""
-    page = render_template("error.html", code=code, title=title, detail=detail)
+    page = render_template("error.html", code=code, title=title, detail=PLAIN_WORDS.get(detail, detail))
     return secure(make_response(page, code))
 
 

@@ -5,12 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser as PlainBrowser
 from playwright.sync_api import Playwright, sync_playwright
 
 from .chromium import Browser, copy_extension, find_chromium
 from .gate import Gate
 from .server import Server
 from .stub_site import StubSite
+from .studio import open_studio
 
 RunServer = Callable[..., Server]
 LaunchBrowser = Callable[..., Browser]
@@ -29,6 +31,27 @@ def chromium(playwright: Playwright) -> str:
     if path is None:
         pytest.skip("NO BROWSER TEST HAS RUN: install Chromium, or run `playwright install chromium`")
     return path
+
+
+@pytest.fixture(scope="session")
+def plain_browser(playwright: Playwright, chromium: str) -> Iterator[PlainBrowser]:
+    """Chromium as a person has it who only looks at pages; each test opens a context of its own."""
+    launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="module")
+def studio(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with comics in every state; the tests of a module share it."""
+    server = Server(tmp_path_factory.mktemp("studio"), max_attempts=1)
+    server.start()
+    try:
+        open_studio(server)
+        yield server
+    finally:
+        server.kill()  # it would wait for connections that browsers keep
+    assert "Traceback" not in server.log()
 
 
 @pytest.fixture

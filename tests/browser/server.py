@@ -23,6 +23,7 @@ class Server:
     def __init__(self, folder: Path, **settings: float | str) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
+        self.database = folder / "instance" / "semantest.db"
         self._log = folder / "server.log"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SEMANTEST_")},
@@ -70,15 +71,15 @@ class Server:
 
     def get(self, path: str) -> Any:
         """The JSON at `path`."""
-        return self._ask("GET", path)
+        return self.send("GET", path)
 
     def queue_comic(self, title: str, prompts: list[str], **options: Any) -> str:
         """Queue a comic over the API, and return its id."""
-        return str(self._ask("POST", "/comics", {"title": title, "prompts": prompts, **options})["id"])
+        return str(self.send("POST", "/comics", {"title": title, "prompts": prompts, **options})["id"])
 
     def change_comic(self, comic: str, **changes: Any) -> None:
         """Change a comic over the API."""
-        self._ask("PATCH", f"/comics/{comic}", changes)
+        self.send("PATCH", f"/comics/{comic}", changes)
 
     def tasks(self, comic: str) -> list[dict[str, Any]]:
         """The tasks of a comic by panel number."""
@@ -102,9 +103,11 @@ class Server:
         """The types of a task's events, oldest first."""
         return [event["type"] for event in self.get(f"/tasks/{task['id']}/events")["events"]]
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def send(self, method: str, path: str, body: Any = None, worker: str = "") -> Any:
+        """What the API answers, to a worker of that name if one is given."""
         content = None if body is None else json.dumps(body).encode()
-        request = Request(self.url + path, content, {"Content-Type": "application/json"}, method=method)
+        headers = {"Content-Type": "application/json", **({"X-Worker-Id": worker} if worker else {})}
+        request = Request(self.url + path, content, headers, method=method)
         with urlopen(request, timeout=10) as response:
             return json.load(response)
 

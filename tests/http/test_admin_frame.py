@@ -8,13 +8,26 @@ from flask.testing import FlaskClient
 
 from .pages import fields, progress, queue, show, wire
 
-PAGES = ["/admin/", "/admin/comics/new", "/admin/comics/1", "/admin/workers", "/admin/sites"]
+PAGES = [
+    "/admin/",
+    "/admin/comics",
+    "/admin/comics/new",
+    "/admin/comics/1",
+    "/admin/workers",
+    "/admin/activity",
+    "/admin/settings",
+    "/admin/styles",
+]
 CHANGES = [
     ("/admin/comics/new", {"title": "Cave of Echoes", "prompts": "One"}),
     ("/admin/comics/1/status", {"status": "cancelled"}),
     ("/admin/comics/1/retry", {}),
     ("/admin/comics/1/settings", {"title": "x", "priority": "low", "parallel": "1"}),
-    ("/admin/sites/chatgpt.com", {f"chatgpt.com-{n}": "9" for n in ("gap_seconds", "daily_cap")}),
+    ("/admin/settings/sites/chatgpt.com", {f"chatgpt.com-{n}": "9" for n in ("gap_seconds", "daily_cap")}),
+    ("/admin/settings/attempts", {"max_attempts": "9"}),
+    ("/admin/styles", {"name": "ink", "text": "black ink"}),
+    ("/admin/pause", {}),
+    ("/admin/comics/1/retry-failed", {}),
 ]
 POLICY = (
     "default-src 'self'; img-src 'self' data: https: http:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -99,7 +112,8 @@ def test_what_is_not_there_gets_a_friendly_page(client: FlaskClient, method: str
 
     assert response.status_code == status
     assert response.mimetype == "text/html"
-    assert "To the comics" in response.text
+    assert "To the first page" in response.text
+    assert "What is queued is safe" in response.text or "a button leads here" in response.text
 
 
 def test_a_failure_of_the_server_gets_a_friendly_page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,13 +121,14 @@ def test_a_failure_of_the_server_gets_a_friendly_page(app: Flask, monkeypatch: p
         raise RuntimeError("secret detail")
 
     app.testing = False
-    monkeypatch.setattr("semantest_server.snapshots.comics", fail)
+    monkeypatch.setattr("semantest_server.snapshots.overview", fail)
 
     response = app.test_client().get("/admin/")
 
     assert response.status_code == 500
     assert response.mimetype == "text/html"
-    assert "To the comics" in response.text
+    assert "To the first page" in response.text
+    assert "What is queued is safe" in response.text
     assert "secret detail" not in response.text
 
 

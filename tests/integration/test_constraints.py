@@ -36,7 +36,7 @@ def test_an_attempts_number_cannot_be_issued_twice(queue: Queue, clock: FrozenCl
         session.execute(again)
 
 
-@pytest.mark.parametrize("status", set(TaskStatus) - {TaskStatus.LEASED, TaskStatus.RUNNING})
+@pytest.mark.parametrize("status", sorted(set(TaskStatus) - {TaskStatus.LEASED, TaskStatus.RUNNING}))
 def test_only_a_task_that_is_leased_or_running_can_have_a_lease(
     queue: Queue, clock: FrozenClock, status: TaskStatus
 ) -> None:
