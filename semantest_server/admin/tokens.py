@@ -10,7 +10,7 @@ from semantest_server.admin.forms_accounts import TokenForm
 from semantest_server.admin.frame import pages
 from semantest_server.clock import clock
 from semantest_server.database import db
-from semantest_server.errors import Conflict
+from semantest_server.errors import Conflict, Invalid
 from semantest_server.guard import note
 
 
@@ -29,6 +29,9 @@ def create_token() -> str | Response:
     try:
         with db.writing() as session:
             made, text = accounts_tokens.create(session, form.name.data, Scope(form.scope.data), form.lifetime)
+    except Invalid as error:
+        form.name.errors = [one.message for one in error.errors]
+        return asked.refused(_page(form))
     except Conflict as error:
         form.name.errors = [error.detail]
         return asked.refused(_page(form))

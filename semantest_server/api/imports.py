@@ -32,7 +32,11 @@ BODIES = {
                 {"type": "object", "properties": {"prompts": PANELS}, "required": ["prompts"]},
                 {"type": "object", "properties": {"requests": PANELS}, "required": ["requests"]},
                 {"type": "object", "properties": {"jobs": PANELS}, "required": ["jobs"]},
-                {"type": "object", "properties": {"payload": {"type": "object"}}, "required": ["payload"]},
+                {
+                    "type": "object",
+                    "properties": {"payload": {"anyOf": [{"type": "object"}, PANELS]}},
+                    "required": ["payload"],
+                },
             ]
         }
     },
@@ -49,9 +53,9 @@ BODIES = {
 @imports.alt_response(200, schema=ImportSchema, description="With `dryRun`: what would be queued.")
 def import_comic(asked: dict[str, Any]) -> Any:
     """Queue a comic from lines, CSV or JSON, all of it or nothing; `dryRun=true` only tells what would be queued."""
+    key = idempotency_key()
     if asked["is_tried"]:
         return _told(_checked(asked["options"]))
-    key = idempotency_key()
     with db.writing() as session:
         comic = made_comic(session, key)
         if comic is None:

@@ -12,7 +12,7 @@ from semantest_server.errors import Conflict, FieldError, Invalid, NotFound, Rac
 from semantest_server.models import PROMPT_CHARACTERS, STYLE_CHARACTERS, EventType, Task, TaskStatus
 from semantest_server.policy import Policy
 from semantest_server.queue.bulk import open_comic, retry_all
-from semantest_server.queue.drafts import PLACES, text_errors
+from semantest_server.queue.drafts import MOST_PANELS, PLACES, text_errors
 from semantest_server.queue.journal import Journal, lock_correlation_ids
 from semantest_server.queue.styles import styles
 from semantest_server.replacement import Replacement
@@ -145,8 +145,9 @@ def replace_in_prompts(
     if retry:
         lock_correlation_ids(session)
     journal, comic = open_comic(session, policy, comic_id)
-    found = changes(session, Selection(comic_id, task_ids=tuple(seen)), replacement)
-    right = [change for change in found if not change.errors and change.seen == seen[change.id]]
+    named = tuple(seen) if len(seen) <= MOST_PANELS else None  # a statement holds no more
+    found = changes(session, Selection(comic_id, task_ids=named), replacement)
+    right = [change for change in found if not change.errors and change.seen == seen.get(change.id)]
     for change in right:
         details = {"before": {"prompt": change.before}, "after": {"prompt": change.after}}
         journal.told(EventType.NOTED, change, message="The prompt was edited.", details=details)

@@ -9,22 +9,36 @@ from typing import Any
 
 from flask import Flask
 
+from semantest_server.queue.wording import Wording
+
 from .places import Place
-from .watched_server import CANARY, Asked, WatchedServer
+from .watched_server import CANARY, UPLOAD, Asked, WatchedServer
 
 VALUES = {
     "task_id": "2",
     "target": "2.1",
     "comic_id": "1",
-    "number": "1",
+    "number": "1",  # of the panel that has a picture
     "domain": f"{CANARY}.example",
     "token_id": "1",
+    "worker_id": "1",
+    "style_id": "1",
+    "upload_id": UPLOAD,
+}
+WAITING = "5"  # a panel whose words can be changed
+MATCHING = "which=matching"
+QUERIES = {  # without which a change is not what anybody asks for
+    "admin.retry_selected": MATCHING,
+    "admin.cancel_selected": MATCHING,
+    "admin.move_selected": f"{MATCHING}&to=top",
+    "admin.preview_replacement": MATCHING,
 }
 NOT_ASKED_FOR = {"static"}  # everybody has those files
 
 # An equals sign is in each, at which a form of plain text breaks it in two.
 BODIES: dict[str, Any] = {
     "comics.create_comic": {"title": "Evil = good", "prompts": ["Evil"]},
+    "imports.import_comic": {"title": "Evil = good", "prompts": ["Evil"]},
     "comics.update_comic": {"title": "Evil = good"},
     "comics.retry_comic": {},
     "tasks.create_task": {"prompt": "Evil = good"},
@@ -37,9 +51,31 @@ PASSWORD = "correct horse battery"
 PACING = {"gap_seconds": "7", "break_after": "7", "break_seconds": "7", "daily_cap": "7"}
 FORMS: dict[str, dict[str, str]] = {
     "admin.queue_comic": {"title": "Evil", "prompts": "Evil", "priority": "high", "parallel": "1"},
+    "admin.change_upload": {"title": "Evil", "do": "queue"},
+    "admin.discard_upload": {},
     "admin.change_status": {"status": "paused"},
-    "admin.retry_panels": {},
+    "admin.change_panel": {"prompt": "Evil", "version": Wording(f"A {CANARY}").version},
+    "admin.composed_panel": {"prompt": f"Evil {CANARY}"},
+    "admin.retry_panel": {},
+    "admin.cancel_panel": {},
+    "admin.draw_panel_next": {},
+    "admin.retry_selected": {},
+    "admin.cancel_selected": {},
+    "admin.move_selected": {},
+    "admin.preview_replacement": {"find": CANARY, "by": "Evil"},
+    "admin.replace_prompts": {"find": CANARY, "by": "Evil", "seen": "6-00000000"},
     "admin.change_settings": {"title": "Evil", "priority": "high", "parallel": "1"},
+    "admin.pause_everything": {},
+    "admin.resume_everything": {},
+    "admin.resume_comic": {},
+    "admin.retry_failed": {},
+    "admin.change_label": {"label": "Evil"},
+    "admin.hold": {},
+    "admin.release": {},
+    "admin.change_attempts": {"max_attempts": "7"},
+    "admin.add_style": {"name": "evil", "text": "Evil"},
+    "admin.change_style": {"style-1-name": "evil", "style-1-text": "Evil"},
+    "admin.remove_style": {},
     "admin.change_site": {f"{VALUES['domain']}-{name}": value for name, value in PACING.items()},
     "admin.create_token": {"name": "evil", "scope": "admin", "expires": ""},
     "admin.revoke_token": {},
@@ -65,6 +101,7 @@ class Target:
     path: str
     json: str = ""
     fields: tuple[tuple[str, str], ...] = ()
+    query: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -72,7 +109,7 @@ class Target:
     def at(self, url: str) -> dict[str, Any]:
         """The target as the tricks take it."""
         fields = [list(one) for one in self.fields]
-        return {"method": self.method, "url": url + self.path, "json": self.json, "fields": fields}
+        return {"method": self.method, "url": url + self.path + self.query, "json": self.json, "fields": fields}
 
 
 def targets(app: Flask) -> list[Target]:
@@ -87,12 +124,14 @@ def _routes(app: Flask) -> Iterator[tuple[Any, str]]:
 
 
 def _target(rule: Any, method: str) -> Target:
-    path = re.sub(r"<(?:[^<>]*:)?(\w+)>", lambda match: VALUES[match[1]], rule.rule)
+    values = VALUES if method == "GET" else {**VALUES, "number": WAITING}
+    path = re.sub(r"<(?:[^<>]*:)?(\w+)>", lambda match: values[match[1]], rule.rule)
     if method == "GET":
         return Target(rule.endpoint, method, path)
     if path.startswith("/admin/"):
         fields = FORMS[rule.endpoint]
-        return Target(rule.endpoint, method, path, json.dumps(fields), tuple(fields.items()))
+        query = f"?{QUERIES[rule.endpoint]}" if rule.endpoint in QUERIES else ""
+        return Target(rule.endpoint, method, path, json.dumps(fields), tuple(fields.items()), query)
     body = json.dumps(BODIES[rule.endpoint])
     before, _, after = body.partition("=")
     return Target(rule.endpoint, method, path, body, ((before, after),))

@@ -117,7 +117,8 @@ def test_the_prompt_with_its_style_is_shown_while_it_is_chosen(open_form: Any) -
 def test_a_rows_style_is_shown_while_it_is_chosen_and_then_kept(open_form: Any) -> None:
     page = open_form()
     look_through(page, "Hero enters the hall\nCat turns")
-    page.get_by_role("button", name="Change line 1").click()
+    with page.expect_navigation():  # to the end of it: before, nothing hears what is chosen
+        page.get_by_role("button", name="Change line 1").click()
     row = page.locator("#row-0")
     row.get_by_label("Style").select_option("manga")
     expect(row.locator(".text")).to_contain_text("Hero enters the hall, manga")

@@ -11,12 +11,21 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from semantest_server.imports.reading import read_file
+from semantest_server.imports.rows import Options
+from semantest_server.imports.uploads import Source, keep_upload
+from semantest_server.queue.styles import add_style
+
 from .server import COMMAND, Server
 from .waiting import until
 
 ROOT = Path(__file__).parents[2]
 GUNICORN = Path(sys.executable).with_name("gunicorn")
 CANARY = "canary"  # is in the name of everything that the server keeps
+UPLOAD = "0" * 32  # the id of its preview
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
 
 SAID = {"host", "origin", "site", "mode", "dest", "purpose"}
@@ -93,13 +102,24 @@ class WatchedServer(Server):
             return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in tables}
 
     def fill(self, token: str = "") -> None:
-        """Queue comic 1 with panels 1 to 9 that are drawn, failed, handed out to a worker, or waiting."""
+        """Queue comic 1 with panels 1 to 9 that are drawn, handed out or waiting; keep a preview and a style."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         title, site = f"The {CANARY} sings", f"{CANARY}.example"
         self.ask("POST", "/comics", {"title": title, "prompts": [f"A {CANARY}"] * 9, "domain": site}, **headers)
         self.ask("GET", "/tasks/pending?limit=4", **headers, **{"X-Worker-Id": CANARY})
         self.ask("PATCH", "/tasks/1.1", {"status": "completed", "imageUrl": PICTURE}, **headers)
         self.ask("PATCH", "/tasks/2.1", {"status": "running"}, **headers)
+        self._keep(title)
+
+    def _keep(self, title: str) -> None:
+        """Keep what only pages can make."""
+        engine = create_engine(f"sqlite:///{self._database}")
+        with Session(engine) as session:
+            reading = read_file(f"A {CANARY}".encode(), f"{CANARY}.txt")
+            keep_upload(session, UPLOAD, Source(f"{CANARY}.txt", ""), reading, Options(title=title))
+            add_style(session, CANARY, f"like a {CANARY}")
+            session.commit()
+        engine.dispose()
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """The status and the JSON that a program gets as answer."""

@@ -19,16 +19,20 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 from werkzeug.test import EnvironBuilder
 
-from semantest_server.admin.forms import _decode, _site_name
 from semantest_server.admin.pictures import is_picture_data, picture_response
 from semantest_server.admin.words import is_safe_address
 from semantest_server.api.asking import id_of
 from semantest_server.api.parsing import DEEPEST, read_json, refuse_harmful
 from semantest_server.api.tasks import _cursor, _encoded, _receipts, whole_cursor
 from semantest_server.errors import Invalid, NotFound
+from semantest_server.imports.checked import Known
+from semantest_server.imports.checking import check, site_name
+from semantest_server.imports.lines import read_lines
+from semantest_server.imports.reading import decoded, read_file
+from semantest_server.imports.rows import Row, Unreadable
 from semantest_server.paths import check_path, make_relative, slug
-from semantest_server.prompts import compose, read_lines
-from semantest_server.queue.drafts import DOMAIN
+from semantest_server.prompts import compose
+from semantest_server.queue.drafts import DOMAIN, MOST_PANELS, checked_comic
 from semantest_server.queue.report import HAND_OUT, OURS, RECEIPT, TASK
 
 from ..http.conftest import on_one_database
@@ -55,15 +59,91 @@ def made_of(*pieces: str) -> st.SearchStrategy[str]:
 
 
 @any_input
-@given(text=made_of("\n", "\r", "\r\n", "\ufeff", "#", " ", "\t", "\x0b", "\x85", "\u2028", "a"))
+@given(text=made_of("\n", "\r", "\r\n", "#", " ", "\t", "\x0b", "\x85", "\u2028", "# Chapter: x", "a"))
 def test_prompts_are_the_lines_that_say_something(text: str) -> None:
     found = read_lines(text)
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
-    assert [lines[one.line - 1].strip() for one in found] == [one.prompt for one in found]
+    lines = re.split("\r\n|\r|\n", text)
+    assert [lines[row.place - 1].strip() for row in found] == [row.cells["prompt"] for row in found]
     assert {number for number, line in enumerate(lines, 1) if line.strip() and not line.strip().startswith("#")} == {
-        one.line for one in found
+        row.place for row in found
     }
-    assert [one.line for one in found] == sorted({one.line for one in found})
+    assert [row.place for row in found] == sorted({row.place for row in found})
+
+
+# Imports
+
+ROWS = made_of(
+    "\n", "\r\n", ",", ";", "\t", '"', '""', "prompt", "Prompt,chapter", "scene", "sep=;", "=1", "'=1", " ", "a",
+    "\x00", "/x/y.png", "C:\\", "panel", "hihg", "priority", "1", "9" * 30, "style", "noirr", "\ufeff", "errors",
+)  # fmt: skip
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | made_of("\ud800", "\x00", "a", "hihg", "/x"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["prompts", "panels", "requests", "jobs", "payload", "prompt", "id", "title", "options"])
+            | st.sampled_from(
+                ["number", "parallel", "outputPath", "fileName", "scene", "correlationId", "promt", "\ud800"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=30,
+)
+NAMES_OF_FILES = st.sampled_from(["", "a.txt", "a.csv", "a.json", "a.tsv", "a"])
+
+
+def assert_imported_or_refused(content: bytes, name: str, media_type: str = "") -> None:
+    """A file gives rows that can be checked, shown and queued, or the one error that is meant for it."""
+    try:
+        reading = read_file(content, name, media_type)
+    except Unreadable as error:
+        error.errors[0].message.encode()
+        return
+    assert 1 <= len(reading.rows) <= MOST_PANELS
+    assert [Row.of(json.loads(json.dumps(row.plain()))) for row in reading.rows] == list(reading.rows)
+    checked = check(reading, reading.options, Known({"noir": "noir"}))
+    assert len(checked.rows) == len(reading.rows)
+    for problem in [*checked.all_errors(), *checked.all_warnings()]:
+        problem.message.encode()
+    for row in checked.rows:
+        row.final_prompt.encode()
+        assert not row.errors or row in checked.wrong
+    with suppress(Invalid):
+        checked_comic(checked.draft(but_wrong=True))
+
+
+@any_input
+@given(
+    content=st.binary(max_size=300) | ROWS.map(lambda text: text.encode(errors="surrogatepass")), name=NAMES_OF_FILES
+)
+def test_any_file_is_imported_or_refused(content: bytes, name: str) -> None:
+    assert_imported_or_refused(content, name)
+
+
+@any_input
+@given(value=DOCUMENTS)
+@example(value={"prompts": [[[]], {"prompt": {"a": [1]}}, None, True, 1e300]})
+@example(value={"payload": {"payload": {"panels": ["\ud800"]}}, "title": "x"})
+def test_any_json_is_imported_or_refused(value: Any) -> None:
+    assert_imported_or_refused(json.dumps(value).encode(), "a.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"prompts":' * 100_000,
+        "[" + "9" * 10_000 + "]",
+        "[1e400]",
+        "[NaN]",
+        '["\\ud800"]',
+        "[-Infinity]",
+    ],
+)
+def test_json_at_its_edges_is_imported_or_refused(text: str) -> None:
+    assert_imported_or_refused(text.encode(), "a.json")
 
 
 @any_input
@@ -256,10 +336,8 @@ FILES = st.binary(max_size=300) | made_of("\n", "\ufeff", "#", "\x00", "a", "\x1
 @given(content=FILES)
 def test_a_file_is_text_or_is_refused_in_a_sentence(content: bytes) -> None:
     try:
-        found = _decode(content)
-    except UnicodeError:
-        raise  # its message is for programmers
-    except ValueError:
+        found = decoded(content)
+    except Unreadable:
         return
     assert found.encode() == content.removeprefix(b"\xef\xbb\xbf")
     assert "\0" not in found
@@ -278,7 +356,7 @@ def test_a_file_in_the_form_is_queued_or_refused(client: FlaskClient, content: b
 @any_input
 @given(text=made_of("https://", "http://", "HTTPS://", "/", ".", ":", "@", " ", "chatgpt.com"))
 def test_the_name_of_a_site_comes_out_of_its_address(text: str) -> None:
-    found = _site_name(text)
+    found = site_name(text)
     assert found in text.lower()
     assert "/" not in found or not DOMAIN.fullmatch(found)
 

@@ -143,3 +143,12 @@ def test_nonsense_changes_nothing(client: FlaskClient, seen: str) -> None:
     assert prompts(client, comic)[0] == "Hero enters the cave"
     assert client.post(f"/admin/comics/{comic}/replace", data={"csrf_token": token}).status_code == 422
     assert client.get("/admin/comics/99/replace").status_code == 404
+
+
+def test_more_is_named_than_a_statement_holds_and_only_what_was_shown_is_changed(client: FlaskClient) -> None:
+    comic = queue(client)
+    form = fields(preview(client, comic, find="Hero", by="Cat"), f"/admin/comics/{comic}/replace")
+    seen = " ".join([form["seen"], *(f"{number}-3fa94b01" for number in range(100, 300_000))])
+    sent = {"csrf_token": form["csrf_token"], "find": "Hero", "by": "Cat", "seen": seen}
+    assert client.post(f"/admin/comics/{comic}/replace", data=sent).status_code == 303
+    assert prompts(client, comic)[0] == "Cat enters the cave"
