@@ -74,7 +74,7 @@ FORMS: dict[str, dict[str, str]] = {
     "admin.release": {},
     "admin.change_attempts": {"max_attempts": "7"},
     "admin.add_style": {"name": "evil", "text": "Evil"},
-    "admin.change_style": {"style-1-name": "evil", "style-1-text": "Evil"},
+    "admin.change_style": {"style-1-name": "evil too", "style-1-text": "Evil"},
     "admin.remove_style": {},
     "admin.change_site": {f"{VALUES['domain']}-{name}": value for name, value in PACING.items()},
     "admin.create_token": {"name": "evil", "scope": "admin", "expires": ""},

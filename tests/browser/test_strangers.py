@@ -58,6 +58,8 @@ def pages(aims: list[Target]) -> list[str]:
 
 # Attacks
 
+OVERTAKEN = (404, 409, 422)  # let in, and too late: tricks run at the same time, and some delete what others change
+
 
 @pytest.mark.parametrize("place", PLACES)
 def test_nothing_gets_in_from(place: str, scene: Scene, aims: list[Target]) -> None:
@@ -76,7 +78,8 @@ def test_without_the_guards_everything_gets_in_from(place: str, open_scene: Scen
     assert len(got_in) > len(outcomes) / 2
     assert sum(bool(outcome.read) for outcome in outcomes) > 10
     assert sum(bool(outcome.changed) for outcome in outcomes) > 10
-    reached = {one.path for outcome in outcomes for one in outcome.let_in if one.method != "OPTIONS"}
+    asked = [one for outcome in outcomes for one in (*outcome.let_in, *outcome.refused) if one.method != "OPTIONS"]
+    reached = {one.path for one in asked if one.status < 400 or one.status in OVERTAKEN}
     assert reached >= {aim.path for aim in aims if aim.endpoint not in ONLY_WITH_ACCOUNTS}
 
 
