@@ -5,7 +5,6 @@ from typing import Any, cast
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
-from flask_migrate import Migrate
 
 from semantest_server import access, admin, api, config, guard, standing
 from semantest_server.database import db
@@ -29,7 +28,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     cast(DefaultJSONProvider, app.json).sort_keys = False
     app.url_map.merge_slashes = False  # an address is right or it is not; no HTML redirects for programs
     db.init_app(app)
-    Migrate(app, db, directory=config.MIGRATIONS)
     app.extensions["semantest"] = config.semantest(app)
     standing.init_app(app)
     guard.init_app(app)

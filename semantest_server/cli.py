@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import click
-import flask_migrate.cli
 from click.exceptions import Exit
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo
@@ -59,7 +58,13 @@ class Commands(FlaskGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, even where the settings are wrong."""
-        return sorted(self.commands)
+        return sorted({*self.commands, "db"})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name; `db` is made once it is asked for, so that `run` need not import it."""
+        if name == "db" and name not in self.commands:
+            self.add_command(cli_upkeep.database_commands())
+        return super().get_command(ctx, name)
 
 
 main = Commands(
@@ -70,7 +75,6 @@ main = Commands(
     help="The server that browser extensions poll for panels to draw.",
 )
 main.params.clear()  # FlaskGroup's options say which app to load; there is one
-main.add_command(flask_migrate.cli.db)
 cli_upkeep.register(main)
 cli_accounts.register(main)
 
@@ -80,7 +84,7 @@ cli_accounts.register(main)
 def run_command(bind: str | None) -> None:
     """Run the server until Ctrl-C."""
     if bind:
-        os.environ["SEMANTEST_BIND"] = bind  # the worker processes read it too
+        os.environ["SEMANTEST_BIND"] = bind
     server.run(_app())
 
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
-import flask_migrate.cli
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import create_engine, make_url
@@ -15,7 +15,7 @@ from semantest_server import create_app, standing
 from semantest_server.cli_ages import Age
 from semantest_server.clock import clock
 from semantest_server.database import db, write_transaction
-from semantest_server.upgrade import reason, upgrade, where
+from semantest_server.upgrade import reason, set_up_migrations, upgrade, where
 from semantest_server.upkeep.backup import BackupError, backup
 from semantest_server.upkeep.check import check
 from semantest_server.upkeep.copy import CopyError, copy
@@ -28,7 +28,19 @@ def register(main: click.Group) -> None:
     """Add the commands to `semantest-server`."""
     for command in (prune_command, backup_command, check_command):
         main.add_command(command)
-    flask_migrate.cli.db.add_command(copy_command)
+
+
+def database_commands() -> click.Group:
+    """The group `db`: the commands of Flask-Migrate, which is imported here and not before, and `copy`."""
+    from flask_migrate.cli import db as group
+
+    @with_appcontext
+    def begin(**options: Any) -> None:
+        set_up_migrations(current_app)
+        group.callback(**options)
+
+    commands = {**group.commands, "copy": copy_command}
+    return click.Group("db", commands, params=group.params, callback=begin, help=group.help)
 
 
 @click.command("prune")

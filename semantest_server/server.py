@@ -1,9 +1,13 @@
 """Running under gunicorn: where it listens, what it does before the first request, how it stops.
 
 `semantest-server run` is `run()`; `gunicorn wsgi:app` reads the same settings through `gunicorn.conf.py`.
+
+The app is made once, before the workers are forked, and so is what the first requests make of it: what no worker
+changes is in memory once. Migrations run in a process of their own, since nobody needs Alembic afterwards.
 """
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -12,6 +16,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import ip_address
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +26,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 
 from semantest_server import create_app
 from semantest_server.accounts import people
@@ -30,12 +35,15 @@ from semantest_server.database import db
 from semantest_server.guard import EVERY_ADDRESS
 from semantest_server.upgrade import UpgradeError, prepare, where
 
+log = logging.getLogger(__name__)
+
 BACKLOG = 2048
 GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
 KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that they share a connection
 REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
 LOG_FORMAT, LOG_TIME = "%(asctime)s [%(process)d] [%(levelname)s] %(name)s: %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
+REHEARSED = ("extension_v2.health", "tasks.list_tasks", "comics.list_comics", "admin.home")
 
 
 class Address(NamedTuple):
@@ -74,7 +82,7 @@ def run(app: Flask) -> None:
     """Listen, migrate and serve until a signal stops it. Ends the process."""
     settings = gunicorn_settings(app)
     settings["bind"] = [f"fd://{listen(bind).detach()}" for bind in settings["bind"]]
-    Server(settings).run()
+    Server(app, settings).run()
 
 
 def gunicorn_settings(app: Flask) -> dict[str, Any]:
@@ -85,6 +93,7 @@ def gunicorn_settings(app: Flask) -> dict[str, Any]:
     return {
         "bind": list(binds),
         "backlog": BACKLOG,
+        "preload_app": True,
         "workers": app.config["SEMANTEST_PROCESSES"],
         "worker_class": "gthread",
         "threads": app.config["SEMANTEST_THREADS"],
@@ -98,7 +107,7 @@ def gunicorn_settings(app: Flask) -> dict[str, Any]:
         "loglevel": "warning" if level == "info" else level,  # at info it tells of each process it starts
         "proc_name": "semantest-server",
         "on_starting": partial(_before_start, app),
-        "when_ready": partial(_greet, app),
+        "when_ready": partial(_before_workers, app),
         "post_worker_init": partial(_begin_worker, level),
     }
 
@@ -112,9 +121,10 @@ def settings_for_gunicorn() -> dict[str, Any]:
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with the settings given. Each worker makes its own app, with its own connections."""
+    """gunicorn with the settings given. All workers have the same app, and each its own connections."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, app: Flask, settings: dict[str, Any]) -> None:
+        self.app = app
         self.settings = settings
         super().__init__()
 
@@ -124,8 +134,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app, in a worker."""
-        return create_app()
+        """The app."""
+        return self.app
 
 
 def listen(bind: str) -> socket.socket:
@@ -186,11 +196,50 @@ def _before_start(app: Flask, arbiter: Arbiter) -> None:
     """Bring the database up to date before a worker opens it; what goes wrong ends gunicorn with one line."""
     try:
         require_accounts(app, [address[0] for address in arbiter.cfg.address if isinstance(address, tuple)])
-        prepare(app)
+        _prepare_apart(app)
         require_admin(app)
-    except (StartError, UpgradeError) as error:
+    except StartError as error:
         sys.exit(f"Error: {error}")
+    served = arbiter.app.wsgi()
+    if isinstance(served, Flask):
+        rehearse(served)
     arbiter.handle_int = partial(_stop, arbiter)
+
+
+def _prepare_apart(app: Flask) -> None:
+    """Bring the database up to date in a process that ends with this one at the latest; its failure ends this one."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # until gunicorn handles it
+    process = get_context("fork").Process(target=_prepare, args=[app], daemon=True)
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(1 if process.exitcode > 0 else f"Error: Signal {-process.exitcode} has ended the migration.")
+
+
+def _prepare(app: Flask) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        prepare(app)
+    except UpgradeError as error:
+        sys.exit(f"Error: {error}")
+
+
+def rehearse(app: Flask) -> None:
+    """Make what the first requests make, such as mappers, compiled statements and templates, for workers to share.
+
+    Only views are called that read, and nothing that counts, refuses or logs requests. A view that fails now will tell
+    whoever asks for it.
+    """
+    configure_mappers()
+    for endpoint in REHEARSED:
+        try:
+            with app.test_request_context():
+                app.view_functions[endpoint]()
+        except Exception:
+            log.debug("The rehearsal of %s has failed.", endpoint, exc_info=True)
+    with app.app_context():
+        db.engine.dispose()
 
 
 def _stop(arbiter: Arbiter) -> None:
@@ -203,6 +252,16 @@ def _begin_worker(level: str, _worker: Worker) -> None:
     """Log in the format of gunicorn's own lines, and leave Ctrl-C to the master."""
     logging.basicConfig(level=level.upper(), format=LOG_FORMAT, datefmt=LOG_TIME)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group, workers too
+
+
+def _before_workers(app: Flask, arbiter: Arbiter) -> None:
+    """Greet, and let no collection of garbage look at what there is by now.
+
+    It writes to each object that it looks at, and so every worker would get a copy of what all share.
+    """
+    _greet(app, arbiter)
+    gc.collect()
+    gc.freeze()
 
 
 def _greet(app: Flask, arbiter: Arbiter) -> None:

@@ -1,14 +1,15 @@
 """Bringing a database to this version's tables, with the migrations of `migrations/`.
 
 `migrations/env.py` holds the lock, so that starts at the same time migrate once, `db upgrade` included.
+
+Alembic and Flask-Migrate take 9 MiB of memory, so they are imported where something is migrated, and only then.
 """
 
-from alembic import command
-from alembic.util import CommandError
 from flask import Flask
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from semantest_server.config import MIGRATIONS
 from semantest_server.database import db, write_transaction
 from semantest_server.queue.preferences import begin
 
@@ -17,8 +18,19 @@ class UpgradeError(Exception):
     """The database cannot be brought to this version's tables; the message names it and says why."""
 
 
+def set_up_migrations(app: Flask) -> None:
+    """Tell Flask-Migrate where the migrations of this app are."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=MIGRATIONS)
+
+
 def upgrade(app: Flask) -> None:
     """Apply the migrations that the database lacks; waits while another process does."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    set_up_migrations(app)
     with app.app_context():
         try:
             command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")

@@ -1,5 +1,6 @@
 """The commands `queue` and `status`, and what every command says when something is wrong."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,12 @@ def test_status_says_what_holds_a_comic_back(runner: FlaskCliRunner, file: Path)
 def test_status_of_an_empty_queue(runner: FlaskCliRunner) -> None:
     result = runner.invoke(main, ["status"])
     assert result.stdout == "No comic is queued.\n\nNo extension has polled yet.\n"
+
+
+def test_help_lists_what_is_imported_only_when_it_is_asked_for(runner: FlaskCliRunner) -> None:
+    assert re.search(r"^  db +Perform database migrations.$", runner.invoke(main, ["--help"]).stdout, re.MULTILINE)
+    listed = re.findall(r"^  (\w+)  ", runner.invoke(main, ["db", "--help"]).stdout, re.MULTILINE)
+    assert {"copy", "current", "upgrade"} <= {*listed}
 
 
 @pytest.mark.parametrize("command", [["status"], ["db", "upgrade"], ["db", "current"]])

@@ -18,12 +18,15 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import create_engine, text
 
+from ..chaos.processes import children_of
 from ..conftest import migrate
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 RUN = [str(COMMANDS / "semantest-server"), "run"]
 GUNICORN = [str(COMMANDS / "gunicorn"), "wsgi:app"]
+RUN_TELLING = [sys.executable, "-m", "tests.integration.telling", "run"]
+GUNICORN_TELLING = [str(COMMANDS / "gunicorn"), "tests.integration.telling:app()"]
 PATIENCE = 30  # seconds; a start takes about one
 
 
@@ -43,6 +46,11 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process."""
+        return self._process.pid
 
     @property
     def said(self) -> str:
@@ -150,6 +158,26 @@ def test_run_listens_where_its_option_says(start: Start) -> None:
     assert first != second
 
 
+@pytest.mark.parametrize("command", [RUN_TELLING, GUNICORN_TELLING], ids=["run", "gunicorn"])
+def test_workers_are_forked_with_the_app_and_without_what_only_migrations_need(
+    start: Start, command: list[str]
+) -> None:
+    server = start(command)
+    told = server.get("/telling")
+    assert told["madeIn"] == server.pid
+    assert told["pid"] in children_of(server.pid)
+    assert {"alembic", "flask_migrate", "mako"}.isdisjoint(told["modules"])
+
+
+def test_workers_that_are_killed_are_replaced(start: Start) -> None:
+    server = start(RUN)
+    assert server.get("/health")["status"] == "healthy"
+    for worker in children_of(server.pid):
+        os.kill(worker, signal.SIGKILL)
+    assert HalfSent(server.port).finish() == "HTTP/1.1 201 CREATED\n"
+    assert server.get("/comics/1")["title"] == "Cave of Echoes"
+
+
 def test_two_starts_at_once_on_one_database_are_safe(start: Start, tmp_path: Path) -> None:
     servers = [start(RUN), start(RUN)]
     assert [server.get("/health")["status"] for server in servers] == ["healthy", "healthy"]
@@ -218,3 +246,19 @@ def test_a_database_from_a_newer_version_is_told_in_one_line(
     assert server.said.startswith("Error: The database ")
     assert "newer version of Semantest server" in server.said
     assert server.said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, 1)])
+def test_a_stop_ends_a_migration_too(start: Start, stop: signal.Signals, code: int, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "semantest.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")  # so that the migration waits
+        server = start(RUN)
+        deadline = time.monotonic() + PATIENCE
+        while not children_of(server.pid):
+            assert time.monotonic() < deadline, server.said
+            time.sleep(0.02)
+        server.signal(stop)
+        assert server.wait() == code
+    assert "Traceback" not in server.said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(server.pid, 0)
