@@ -232,6 +232,7 @@ def load(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         SQLALCHEMY_ENGINE_OPTIONS={
             "pool_size": app.config["SEMANTEST_POOL_SIZE"] or app.config["SEMANTEST_THREADS"],
             "max_overflow": 2,
+            "pool_use_lifo": True,  # so that a few connections are kept warm
             "pool_pre_ping": bool(app.config["SEMANTEST_POOL_PRE_PING"] and app.config["SEMANTEST_DATABASE_URL"]),
         },
         SESSION_COOKIE_NAME="semantest",

@@ -1,5 +1,6 @@
 """The rules of the queue as pure functions: backoff, leases, poll intervals, pacing, the remaining time."""
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -211,6 +212,7 @@ def remaining_text(seconds: float) -> str:
 
 
 _chance = random.Random()  # noqa: S311 - spreads load; nothing secret depends on it  # nosec B311
+os.register_at_fork(after_in_child=_chance.seed)  # or the processes of a server would all draw the same
 
 
 def _jitter(share: float, chance: random.Random | None) -> float:

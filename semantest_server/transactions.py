@@ -11,16 +11,17 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from threading import Event, Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from semantest_server.changes import Changes
 from semantest_server.errors import RaceLost
+from semantest_server.statements import Write
 from semantest_server.turns import turn
 
 SESSION: dict[str, Any] = {"autoflush": False, "expire_on_commit": False}
 WRITES = {"semantest_begin": "IMMEDIATE"}
-COUNT_UP = "UPDATE revision SET number = number + 1"
+COUNT_UP = Write(text("UPDATE revision SET number = number + 1"))
 SQLITE_BUSY_SECONDS = 30
 CACHE_KIB = 16_384
 MOST_IN_GROUP = 16
@@ -164,7 +165,7 @@ def _turn(engine: Engine) -> AbstractContextManager[None]:
 def _count_up(connection: Connection, changes: int | None) -> None:
     """Change the revision, if anything else was changed."""
     if changes is not None and _changes(connection) != changes:
-        connection.exec_driver_sql(COUNT_UP)
+        COUNT_UP.each(connection, [{}])
 
 
 def _changes(connection: Connection) -> int | None:

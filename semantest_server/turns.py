@@ -1,11 +1,10 @@
 """Turns at writing to an SQLite file, in the order of asking. SQLite itself would sleep for up to 100 ms at a time."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import IO
 
 STEP_SECONDS = 0.0002
 PATIENCE_SECONDS = 10.0
@@ -20,7 +19,7 @@ def turn(file: str) -> Iterator[None]:
     """
     with ExitStack() as files:
         try:
-            following, writing = (files.enter_context(Path(f"{file}-{name}").open("a")) for name in ("next", "turn"))
+            following, writing = (files.enter_context(_opened(f"{file}-{name}")) for name in ("next", "turn"))
         except OSError:
             yield
             return
@@ -30,7 +29,16 @@ def turn(file: str) -> Iterator[None]:
         yield
 
 
-def _lock(file: IO[str], deadline: float) -> bool:
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)  # what `open` does besides would take most of a turn's time
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, deadline: float) -> bool:
     """Lock a file until it is closed; whether that was possible in time."""
     while True:
         try:

@@ -1,13 +1,13 @@
 """Reports: what a worker says about a receipt, a task or a hand-out, and what that changes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from semantest_server.clock import clock
 from semantest_server.errors import NotFound, NotYours
@@ -68,11 +68,13 @@ GIVEN_AS_HAND_OUT = Statement(
 )
 NEWEST = select(Task.id).where(Task.correlation_id == bindparam("name")).order_by(Task.id.desc()).limit(1)
 LATEST = Statement(_given.where(Attempt.task_id == bindparam("task")).order_by(Attempt.number.desc()).limit(1), Given)
-COMICS_OF_POLLS = Statement(
-    select(Task.comic_id)
-    .join(Attempt, Attempt.task_id == Task.id)
-    .where(Attempt.poll.in_(bindparam("polls", expanding=True)))
-    .distinct(),
+_comics = select(Task.comic_id).join(Attempt, Attempt.task_id == Task.id).distinct()
+COMICS_OF_POLLS = Statement(_comics.where(Attempt.poll.in_(bindparam("polls", expanding=True))), int)
+_reported = aliased(Attempt)
+COMICS_BESIDE_TASKS = Statement(  # of all that the same polls gave
+    _comics.join(_reported, _reported.poll == Attempt.poll).where(
+        _reported.task_id.in_(bindparam("tasks", expanding=True))
+    ),
     int,
 )
 
@@ -86,7 +88,13 @@ class _Target:
     hand_out: str | None = None
 
     @property
+    def is_receipt(self) -> bool:
+        """Whether it was named by its receipt."""
+        return not self.by_task and self.hand_out is None
+
+    @property
     def receipts(self) -> list[Receipt]:
+        """Those of the attempts, in the order of the tasks."""
         return sorted((row.task_id, row.number) for row in self.given)
 
 
@@ -101,10 +109,10 @@ def report_all(session: Session, policy: Policy, reports: Sequence[tuple[Poller,
     Afterwards the leases of everything that the same polls gave, and that is still open, run the full time anew:
     a worker draws one panel after the other.
     """
-    targets = _targets(session.connection(), [one.target for _, one in reports])
+    targets, comics = _targets(session.connection(), [one.target for _, one in reports])
     are_foreign = [_is_foreign(reporter, target) for (reporter, _), target in zip(reports, targets, strict=True)]
     own = [None if is_foreign else target for target, is_foreign in zip(targets, are_foreign, strict=True)]
-    journal, found = _open(session, policy, [target for target in own if target])
+    journal, found = _open(session, policy, [target for target in own if target], comics)
     outcomes, polls = [], set()
     for (reporter, one), target, is_foreign in zip(reports, own, are_foreign, strict=True):
         held = [found[receipt] for receipt in target.receipts if receipt in found] if target else []
@@ -135,10 +143,10 @@ def give_back_held(session: Session, policy: Policy, poller: Poller, one: Report
 
 def note_failure_of_other_tab(session: Session, policy: Policy, reporter: Poller, one: Report) -> bool:
     """Write a failure down as an event only, if another tab than this one took the panel; say whether so."""
-    (target,) = _targets(session.connection(), [one.target])
+    (target,), comics = _targets(session.connection(), [one.target])
     if target is None or one.kind is not Kind.FAILURE or one.tab_id is None or _is_foreign(reporter, target):
         return False
-    journal, found = _open(session, policy, [target])
+    journal, found = _open(session, policy, [target], comics)
     taken = [found[receipt] for receipt in target.receipts if receipt in found]
     if any(held.attempt.tab_id in (None, one.tab_id) for held in taken):
         return False
@@ -157,14 +165,20 @@ def note_failure_of_other_tab(session: Session, policy: Policy, reporter: Poller
     return True
 
 
-def _targets(connection: Connection, names: Sequence[str]) -> list[_Target | None]:
-    """The attempts that each name stands for, or None where nothing of that name was ever handed out."""
+def _targets(connection: Connection, names: Sequence[str]) -> tuple[list[_Target | None], set[int]]:
+    """The attempts that each name stands for, or None where nothing of that name was ever handed out.
+
+    And the comics of all that came with what receipts name.
+    """
     receipts = {name: (int(match[1]), int(match[2])) for name in names if (match := RECEIPT.fullmatch(name))}
     tasks = sorted({task_id for task_id, _ in receipts.values()})
-    rows = GIVEN_OF_TASKS.rows(connection, tasks=tasks) if tasks else ()
-    given = {(row.task_id, row.number): row for row in rows}
+    rows, beside = GIVEN_OF_TASKS.asked({"tasks": tasks}), COMICS_BESIDE_TASKS.asked({"tasks": tasks})
+    if tasks:
+        send(connection, rows, beside)
+    given = {(row.task_id, row.number): row for row in rows.rows}
     found = {name: _Target([given[receipt]]) for name, receipt in receipts.items() if receipt in given}
-    return [found.get(name) if name in receipts else _target(connection, name) for name in names]
+    targets = [found.get(name) if name in receipts else _target(connection, name) for name in names]
+    return targets, {*beside.rows}
 
 
 def _target(connection: Connection, name: str) -> _Target | None:
@@ -179,13 +193,17 @@ def _target(connection: Connection, name: str) -> _Target | None:
     return _Target(rows, by_task=True) if rows else None
 
 
-def _open(session: Session, policy: Policy, targets: Iterable[_Target]) -> tuple[Journal, dict[Receipt, Held]]:
+def _open(
+    session: Session, policy: Policy, targets: Sequence[_Target], comics: set[int]
+) -> tuple[Journal, dict[Receipt, Held]]:
     """Lock the comics of all that came with what is reported on, and read it all as it is now."""
     given = [row for target in targets for row in target.given]
+    others = sorted({row.poll for target in targets if not target.is_receipt for row in target.given})
     connection, polls = session.connection(), sorted({row.poll for row in given})
     seen_reporting(session, {row.worker_id: row.seen_at for row in given})
-    comics = COMICS_OF_POLLS.rows(connection, polls=polls) if polls else ()
-    journal = Journal(session, policy, {*comics, *(row.comic_id for row in given)})
+    if others:
+        comics = comics | {*COMICS_OF_POLLS.rows(connection, polls=others)}
+    journal = Journal(session, policy, comics)
     if not journal.comics:
         return journal, {}
     tasks = sorted({row.task_id for row in given})

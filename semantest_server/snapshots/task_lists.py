@@ -1,5 +1,6 @@
 """Tasks: one, a page of them, and their history."""
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from semantest_server.clock import clock
+from semantest_server.clock import THE_TIME, clock
 from semantest_server.errors import NotFound
 from semantest_server.models import Comic, Event, Task, TaskStatus, Worker
 from semantest_server.policy import Policy
 from semantest_server.prompts import compose, final_style
 from semantest_server.snapshots.lapses import not_lapsed, status_now
+from semantest_server.statements import Statement
 
 ID_DIGITS = 18  # no id is longer, and every database takes it
 
@@ -52,9 +54,12 @@ EVERY = (
     .outerjoin(Comic, Comic.id == Task.comic_id)  # outer, so that no planner begins with the comics
     .outerjoin(Worker, Worker.id == Task.worker_id)
 )
-THESE = EVERY.where(Task.id.in_(bindparam("tasks", expanding=True)))
-
 TaskRow = Any  # a row of `EVERY`
+
+THESE: Statement[TaskRow] = Statement(  # and the time, if the database is to tell it
+    EVERY.add_columns(THE_TIME.label("now")).where(Task.id.in_(bindparam("tasks", expanding=True))),
+    namedtuple("TaskRow", [*EVERY.selected_columns.keys(), "now"]),
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,9 @@ def task(session: Session, policy: Policy, task_id: int) -> TaskSnapshot:
 
 def tasks_by_id(session: Session, policy: Policy, task_ids: Iterable[int]) -> dict[int, TaskSnapshot]:
     """The tasks of these ids, those that there are."""
-    now = clock.now(session)
-    rows = session.connection().execute(THESE, {"tasks": sorted(task_ids)})
-    return {row.id: snapshot_of(policy, row, now) for row in rows}
+    now = clock.given(session)
+    rows = THESE.rows(session.connection(), tasks=sorted(task_ids), now=now)
+    return {row.id: snapshot_of(policy, row, now or row.now) for row in rows}
 
 
 def find_task(session: Session, name: str) -> int:
