@@ -17,7 +17,7 @@ class Plan:
     poller_count: int = 1_000
     load_rounds: int = 7
     load_seconds: float = 1
-    draw_panels: int = 200
+    draw_panels: int = 400
     draw_rounds: int = 40
     draw_seconds: float = 200
     queue_rounds: int = 5
