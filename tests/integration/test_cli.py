@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask.testing import FlaskCliRunner
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from semantest_server.cli import main
@@ -188,8 +188,12 @@ def test_help_lists_what_is_imported_only_when_it_is_asked_for(runner: FlaskCliR
 def test_a_database_that_cannot_be_used_is_one_line(
     runner: FlaskCliRunner, session: Session, command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with session.begin():
-        session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    version = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    set_version = text("UPDATE alembic_version SET version_num = :version")
+    session.execute(set_version, {"version": "9999"})
+    session.commit()
     result = runner.invoke(main, command)
+    session.execute(set_version, {"version": version})  # other tests use this database too
+    session.commit()
     assert result.exit_code == 1
     assert "newer version of Semantest server" in result.stderr + caplog.text
