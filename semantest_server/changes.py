@@ -2,7 +2,6 @@
 
 import os
 import time
-from os import stat_result
 
 from sqlalchemy import URL
 
@@ -16,23 +15,20 @@ class Changes:
 
     def __init__(self, url: URL) -> None:
         file = url.database if url.get_backend_name() == "sqlite" else None
-        self._files = (file, f"{file}-wal") if file else ()
+        self._log = f"{file}-wal" if file else None
 
     def token(self) -> object:
         """A value that is equal to an earlier one only if nothing was committed in between.
 
         Every commit writes to the log beside the file. What was written to just now may be written to again, or
-        become visible, without looking any different.
+        become visible, without looking any different; and while nobody has the database open, there is no log.
         """
-        stats = [_stat(file) for file in self._files]
-        newest = max((stat.st_mtime for stat in stats if stat), default=0.0)
-        if time.time() - newest < RACY_SECONDS:
+        if self._log is None:
+            return Changes.commits
+        try:
+            log = os.stat(self._log)  # noqa: PTH116 - at every poll, and a Path takes longer
+        except FileNotFoundError:
             return object()
-        return Changes.commits, [stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats]
-
-
-def _stat(file: str) -> stat_result | None:
-    try:
-        return os.stat(file)  # noqa: PTH116 - at every poll, and a Path takes longer
-    except FileNotFoundError:
-        return None
+        if time.time() - log.st_mtime < RACY_SECONDS:
+            return object()
+        return Changes.commits, log.st_mtime_ns, log.st_size, log.st_ino

@@ -42,7 +42,10 @@ def init_app(app: Flask) -> None:
 
 
 def this_request() -> Request:
-    """The request itself: Flask's `request` looks it up anew at each use, which a poll would pay for 30 times."""
+    """The request itself: Flask's `request` looks it up anew at each use, which a poll would pay for 30 times.
+
+    What every poll is asked is read from its `environ`, which is ten times as fast as its `headers`.
+    """
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -82,21 +85,21 @@ def answer_origin(response: Response) -> Response:
 
 def extension_id(asked: Request) -> str | None:
     """The id of the extension that asks, if it is one that may."""
-    origin = asked.headers.get("Origin")
+    origin = asked.environ.get("HTTP_ORIGIN")
     match = EXTENSION_ORIGIN.fullmatch(origin) if origin else None
     allowed = current_app.config["SEMANTEST_EXTENSIONS"] if match else ()
     return match[1] if match and (not allowed or match[1] in allowed) else None
 
 
 def _refuse_strangers(asked: Request) -> None:
-    if not _is_ours(asked.headers.get("Host", "")):
+    if not _is_ours(asked.environ.get("HTTP_HOST", "")):
         raise _refusal(asked, "host", "This server does not go by that name; SEMANTEST_HOSTS adds names to it.")
     if extension_id(asked):
         return
-    origin = asked.headers.get("Origin")
+    origin = asked.environ.get("HTTP_ORIGIN")
     if origin is not None and origin != f"{asked.scheme}://{asked.host}":
         raise _refusal(asked, "origin", "Pages and extensions of that origin may not ask this server.")
-    site = asked.headers.get("Sec-Fetch-Site", "none")
+    site = asked.environ.get("HTTP_SEC_FETCH_SITE", "none")
     if site not in TRUSTED_SITES and not _is_visit(asked):
         raise _refusal(asked, "site", "Pages of other sites may not ask this server.")
 

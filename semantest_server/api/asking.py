@@ -34,8 +34,8 @@ def poller() -> Poller:
     """
     asked = this_request()
     address = asked.remote_addr or "unknown"
-    user_agent = asked.headers.get("User-Agent", "")[:NAME_CHARACTERS]
-    name = asked.headers.get("X-Worker-Id", "").strip()
+    user_agent = asked.environ.get("HTTP_USER_AGENT", "")[:NAME_CHARACTERS]
+    name = asked.environ.get("HTTP_X_WORKER_ID", "").strip()
     known = caller()
     if known is not None and known.scope is Scope.WORKER:
         return Poller(known.name, bool(name), address, user_agent, bound=True)
@@ -44,7 +44,7 @@ def poller() -> Poller:
         raise Invalid("The X-Worker-Id cannot be used.", [FieldError("/X-Worker-Id", message)])
     if name:
         return Poller(name, True, address, user_agent)
-    extension = asked.headers.get("X-Extension-Id", "").strip() or extension_id(asked)
+    extension = asked.environ.get("HTTP_X_EXTENSION_ID", "").strip() or extension_id(asked)
     inferred = f"extension {extension} at {address}" if extension else f"{address} {user_agent}".strip()
     return Poller(inferred[:NAME_CHARACTERS], False, address, user_agent)
 
@@ -65,9 +65,10 @@ def idempotency_key() -> IdempotencyKey | None:
 def claims_nothing() -> bool:
     """Whether this request only looks: HEAD, a prefetch, a person who opened the address, a picture's address."""
     asked = this_request()
-    prefetch = asked.headers.get("Sec-Purpose", "").startswith("prefetch")
-    by_script = asked.headers.get("Sec-Fetch-Dest", "empty") == "empty"
-    return asked.method == "HEAD" or prefetch or not by_script or asked.headers.get("Sec-Fetch-Mode") == "navigate"
+    prefetch = asked.environ.get("HTTP_SEC_PURPOSE", "").startswith("prefetch")
+    by_script = asked.environ.get("HTTP_SEC_FETCH_DEST", "empty") == "empty"
+    navigates = asked.environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
+    return asked.method == "HEAD" or prefetch or not by_script or navigates
 
 
 def id_of(kind: str, text: str) -> int:
