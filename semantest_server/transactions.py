@@ -23,7 +23,7 @@ SESSION: dict[str, Any] = {"autoflush": False, "expire_on_commit": False}
 WRITES = {"semantest_begin": "IMMEDIATE"}
 COUNT_UP = Write(text("UPDATE revision SET number = number + 1"))
 SQLITE_BUSY_SECONDS = 30
-CACHE_KIB = 16_384
+CACHE_KIB = 4_096  # of each connection, which empties it whenever another one has written
 MOST_IN_GROUP = 16
 BROKEN_FILE = ("malformed", "not a database", "readonly", "disk is full", "disk I/O error", "unable to open")
 

@@ -79,7 +79,8 @@ POLLED = {  # documented by hand: smorest's own decorator would cost every poll 
 
 _hand_outs = HandOutSchema(many=True)
 _task = TaskSchema()
-_reported = ReportedTaskSchema()
+_page = TasksSchema()
+_report = TargetedReportSchema()
 
 
 @tasks.route("/tasks/pending")
@@ -114,7 +115,7 @@ def list_tasks(page: dict[str, Any]) -> Any:
         response = Response(status=304)
     else:
         found, cursor = snapshots.tasks(session, policy(), _filter(page), page["limit"], _cursor(page["cursor"]))
-        response = jsonify(TasksSchema().dump({"tasks": found, "next": _encoded(cursor)}))
+        response = jsonify(_page.dump({"tasks": found, "next": _encoded(cursor)}))
     response.set_etag(etag)
     response.headers["Cache-Control"] = "no-cache"
     return response
@@ -299,7 +300,7 @@ def _loaded(item: Any) -> Report | dict[str, Any]:
     """The report that an item of a list is, or its result if it is none."""
     try:
         refuse_harmful(item)
-        data = cast("dict[str, Any]", TargetedReportSchema().load(item))
+        data = cast("dict[str, Any]", _report.load(item))
     except ValidationError as error:
         name = item.get("taskId") if isinstance(item, dict) else None
         errors = list(flatten(error.messages))
