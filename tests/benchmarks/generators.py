@@ -26,6 +26,7 @@ CLIENTS = 8
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 60.0
 RECEIVED_BYTES = 1 << 16
+PAUSE_SECONDS = 0.005  # between two new connections: of those that come at once, the process that is awake takes all
 WRK_SECONDS = 1  # what it counts in
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
@@ -187,6 +188,7 @@ def _connected(port: int, clients: int) -> Iterator[tuple[selectors.BaseSelector
             for _ in range(clients):
                 connections.append(_Connection(port))
                 selector.register(connections[-1].socket, selectors.EVENT_READ, connections[-1])
+                time.sleep(PAUSE_SECONDS)
             yield selector, connections
         finally:
             for connection in connections:

@@ -15,7 +15,7 @@ class Plan:
     comics: tuple[int, int] = (1, 10_000)
     comics_tasks: int = 100_000
     poller_count: int = 1_000
-    load_rounds: int = 11
+    load_rounds: int = 9
     load_seconds: float = 1
     draw_panels: int = 400
     draw_rounds: int = 40

@@ -27,7 +27,7 @@ from .servers import Server
 NOTHING = request("GET", "/")
 EMPTY_LIST = b"[]"
 BARE_REQUESTS = 500
-WARM_UP_PASSES = 3  # each process is to know most of those who ask
+WARM_UP_PASSES = 6  # each process is to know most of those who ask
 WARM_UP_REQUESTS = 100
 WARM_UP_ROUNDS = 1
 LEAST_ROUNDS = 5
@@ -67,21 +67,18 @@ class Bench:
         self.generator: Generator = generator(plan.load_seconds)
         self.figures = figures
 
-    def take_turns(self, turns: Sequence[Sequence[Load]]) -> None:
-        """Warm up, then put every load on its lane once a round, those of each turn after one on bare Flask."""
-        for turn in turns:
-            for load in turn:
-                load.warm_up()
+    def take_turns(self, loads: Sequence[Load]) -> None:
+        """Warm up, then put every load on its lane once a round, each after one on bare Flask."""
+        for load in loads:
+            load.warm_up()
         for _ in range(self.plan.load_rounds):
-            for turn in turns:
+            for load in loads:
                 reference = self._pace_of(self.bare.port, [NOTHING])
                 self.figures.add_pace(BARE, self.generator.name, reference)
-                for load in turn:
-                    pace = self._pace_of(load.lane.port, load.requests)
-                    self.figures.add_pace(load.what, load.lane.shape.name, pace, reference)
-        for turn in turns:
-            for load in turn:
-                load.check()
+                pace = self._pace_of(load.lane.port, load.requests)
+                self.figures.add_pace(load.what, load.lane.shape.name, pace, reference)
+        for load in loads:
+            load.check()
 
     def _pace_of(self, port: int, requests: Sequence[bytes]) -> Pace:
         return self.generator.load(port, requests, self.plan.load_seconds)
@@ -93,18 +90,10 @@ def reads(bench: Bench) -> None:
         lane.see_workers()
     held = [lane.claim(limit=10)[1] for lane in bench.lanes]
     polls = [poll(name, domain=OTHER_SITE) for name in bench.plan.pollers]
-    unchanged = [_unchanged(lane) for lane in bench.lanes]
-    turns = []
-    for lane, hand_outs, same in zip(bench.lanes, held, unchanged, strict=True):
-        comic = request("GET", f"/comics/{hand_outs[0]['payload']['batchId']}")
-        turns.append(
-            [
-                Load(EMPTY_ELSEWHERE, lane, polls, body=EMPTY_LIST),
-                Load(UNCHANGED, lane, [same], status=304),
-                Load(PROGRESS, lane, [comic]),
-            ]
-        )
-    bench.take_turns(turns)
+    bench.take_turns([Load(EMPTY_ELSEWHERE, lane, polls, body=EMPTY_LIST) for lane in bench.lanes])
+    bench.take_turns([Load(UNCHANGED, lane, [_unchanged(lane)], status=304) for lane in bench.lanes])
+    comics = [request("GET", f"/comics/{hand_outs[0]['payload']['batchId']}") for hand_outs in held]
+    bench.take_turns([Load(PROGRESS, lane, [comic]) for lane, comic in zip(bench.lanes, comics, strict=True)])
     for lane, hand_outs in zip(bench.lanes, held, strict=True):
         lane.put_back(hand_outs)
 
@@ -158,4 +147,4 @@ def waits(bench: Bench) -> None:
 def _measure_empty(bench: Bench, lanes: Sequence[Lane], what: str, polls: Sequence[bytes]) -> None:
     for lane in lanes:
         lane.see_workers()
-    bench.take_turns([[Load(what, lane, polls, body=EMPTY_LIST)] for lane in lanes])
+    bench.take_turns([Load(what, lane, polls, body=EMPTY_LIST) for lane in lanes])
