@@ -6,9 +6,9 @@ from typing import Any
 from semantest_server import snapshots
 from semantest_server.api.asking import id_of, idempotency_key, policy, settings
 from semantest_server.api.blueprint import IDEMPOTENCY_KEY, Blueprint, told
+from semantest_server.api.cursors import whole_cursor
 from semantest_server.api.schemas.incoming import ComicPatchSchema, NewComicSchema, PageSchema, RetrySchema
 from semantest_server.api.schemas.outgoing import ComicSchema, ComicsSchema
-from semantest_server.api.tasks import whole_cursor
 from semantest_server.database import db
 from semantest_server.errors import FieldError, Invalid
 from semantest_server.queue.drafts import ComicDraft

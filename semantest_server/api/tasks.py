@@ -1,8 +1,6 @@
 """The poll, reports, and snapshots of tasks."""
 
-import base64
 import hashlib
-from datetime import datetime
 from typing import Any, cast
 
 from flask import Response, jsonify, request
@@ -12,6 +10,7 @@ from semantest_server import snapshots
 from semantest_server.api.asking import (
     claims_nothing,
     idempotency_key,
+    is_number,
     policy,
     poller,
     settings,
@@ -26,6 +25,7 @@ from semantest_server.api.blueprint import (
     query,
     told,
 )
+from semantest_server.api.cursors import encoded, task_cursor, whole_cursor
 from semantest_server.api.parsing import read_json, refuse_harmful
 from semantest_server.api.polling import after_poll, take
 from semantest_server.api.problems import flatten, of_queue_error, problem, problem_body
@@ -114,8 +114,8 @@ def list_tasks(page: dict[str, Any]) -> Any:
     if request.if_none_match.contains_weak(etag):
         response = Response(status=304)
     else:
-        found, cursor = snapshots.tasks(session, policy(), _filter(page), page["limit"], _cursor(page["cursor"]))
-        response = jsonify(_page.dump({"tasks": found, "next": _encoded(cursor)}))
+        found, cursor = snapshots.tasks(session, policy(), _filter(page), page["limit"], task_cursor(page["cursor"]))
+        response = jsonify(_page.dump({"tasks": found, "next": encoded(cursor)}))
     response.set_etag(etag)
     response.headers["Cache-Control"] = "no-cache"
     return response
@@ -195,15 +195,6 @@ def update_tasks() -> Any:
     return jsonify({"results": results})
 
 
-def whole_cursor(text: str | None) -> int | None:
-    """The id that a cursor stands for. Raises `Invalid`."""
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise _bad_cursor()
-    return int(text)
-
-
 def _waiting() -> list[snapshots.TaskSnapshot]:
     return snapshots.waiting(db.session(), policy(), PANELS)
 
@@ -233,12 +224,8 @@ def _limit(text: str | None) -> int:
 def _receipts(text: str) -> frozenset[Receipt]:
     """The receipts in a list; what is none of ours is ignored."""
     pairs = (part.strip().split(".") for part in text.split(","))
-    numbers = (pair for pair in pairs if len(pair) == 2 and all(_is_number(part) for part in pair))
+    numbers = (pair for pair in pairs if len(pair) == 2 and all(is_number(part) for part in pair))
     return frozenset((int(task_id), int(attempt)) for task_id, attempt in numbers)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _filter(page: dict[str, Any]) -> snapshots.TaskFilter:
@@ -256,29 +243,6 @@ def _filter(page: dict[str, Any]) -> snapshots.TaskFilter:
 
 def _etag(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _encoded(cursor: snapshots.TaskCursor | None) -> str | None:
-    if cursor is None:
-        return None
-    return base64.urlsafe_b64encode(f"{cursor[0].isoformat()} {cursor[1]}".encode()).decode()
-
-
-def _cursor(text: str | None) -> snapshots.TaskCursor | None:
-    if text is None:
-        return None
-    try:
-        moment, number = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is None or not _is_number(number):
-            raise _bad_cursor()
-        return at, int(number)
-    except (ValueError, OverflowError):
-        raise _bad_cursor() from None
-
-
-def _bad_cursor() -> Invalid:
-    return Invalid("The cursor cannot be used.", [FieldError("/cursor", "Must be a `next` of this list.")])
 
 
 def _shown(outcome: Outcome, found: dict[int, snapshots.TaskSnapshot]) -> Any:

@@ -22,8 +22,9 @@ from werkzeug.test import EnvironBuilder
 from semantest_server.admin.pictures import is_picture_data, picture_response
 from semantest_server.admin.words import is_safe_address
 from semantest_server.api.asking import id_of
+from semantest_server.api.cursors import encoded, task_cursor, whole_cursor
 from semantest_server.api.parsing import DEEPEST, read_json, refuse_harmful
-from semantest_server.api.tasks import _cursor, _encoded, _receipts, whole_cursor
+from semantest_server.api.tasks import _receipts
 from semantest_server.errors import Invalid, NotFound
 from semantest_server.imports.checked import Known
 from semantest_server.imports.checking import check, site_name
@@ -312,14 +313,14 @@ moments = st.datetimes(
 @any_input
 @given(moment=moments, number=st.integers(0, 10**18 - 1))
 def test_a_cursor_leads_back_to_where_it_came_from(moment: datetime, number: int) -> None:
-    assert _cursor(_encoded((moment, number))) == (moment, number)
+    assert task_cursor(encoded((moment, number))) == (moment, number)
 
 
 @any_input
 @given(text=made_of("MjAyNi0xMS0yMlQxODowMDowMCswMDowMCAx", "=", "-", "_", "AAAA", "IA==") | st.text())
 def test_a_cursor_of_nonsense_is_invalid(text: str) -> None:
     with suppress(Invalid):
-        found = _cursor(text)
+        found = task_cursor(text)
         assert found is not None
         assert found[0].tzinfo is not None
         assert 0 <= found[1] <= LARGEST
