@@ -142,7 +142,16 @@ def test_two_changes_within_a_tick_of_the_file_systems_clock_are_told_apart(
 def test_without_a_log_nothing_can_be_told(tmp_path: Path, file: Path) -> None:
     settle(tmp_path)
     seen = changes_of(tmp_path)
-    assert seen.token() != seen.token()
+    tokens = [seen.token()]
+    assert seen.token() not in tokens
+    log = tmp_path / "semantest.db-wal"
+    log.touch()
+    settle(tmp_path)
+    assert seen.token() not in tokens
+    tokens.append(seen.token())
+    assert seen.token() == tokens[-1]
+    log.unlink()
+    assert seen.token() not in tokens
 
 
 @pytest.mark.parametrize("url", [POSTGRESQL, "sqlite://"])
