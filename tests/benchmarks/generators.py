@@ -186,9 +186,10 @@ def _connected(port: int, clients: int) -> Iterator[tuple[selectors.BaseSelector
     with selectors.DefaultSelector() as selector:
         try:
             for _ in range(clients):
+                if connections:
+                    time.sleep(PAUSE_SECONDS)
                 connections.append(_Connection(port))
                 selector.register(connections[-1].socket, selectors.EVENT_READ, connections[-1])
-                time.sleep(PAUSE_SECONDS)
             yield selector, connections
         finally:
             for connection in connections:
