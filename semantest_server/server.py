@@ -43,6 +43,7 @@ KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that 
 REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
 LOG_FORMAT, LOG_TIME = "%(asctime)s [%(process)d] [%(levelname)s] %(name)s: %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 REHEARSED = ("extension_v2.health", "tasks.list_tasks", "comics.list_comics", "admin.home")
 
 
@@ -204,6 +205,7 @@ def _before_start(app: Flask, arbiter: Arbiter) -> None:
     if isinstance(served, Flask):
         rehearse(served)
     arbiter.handle_int = partial(_stop, arbiter)
+    arbiter.spawn_worker = partial(_spawn_worker, arbiter)
 
 
 def _prepare_apart(app: Flask) -> None:
@@ -248,10 +250,23 @@ def _stop(arbiter: Arbiter) -> None:
     arbiter.handle_term()
 
 
+def _spawn_worker(arbiter: Arbiter) -> int:
+    """Fork a worker whose stop signals wait until it heeds them.
+
+    It begins with the master's handlers, which would swallow a stop; the master would then wait for it in vain.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        return int(Arbiter.spawn_worker(arbiter))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker(level: str, _worker: Worker) -> None:
-    """Log in the format of gunicorn's own lines, and leave Ctrl-C to the master."""
+    """Log in the format of gunicorn's own lines, leave Ctrl-C to the master, and heed its stops from now on."""
     logging.basicConfig(level=level.upper(), format=LOG_FORMAT, datefmt=LOG_TIME)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group, workers too
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _before_workers(app: Flask, arbiter: Arbiter) -> None:

@@ -26,6 +26,7 @@ COMMANDS = Path(sys.executable).parent
 RUN = [str(COMMANDS / "semantest-server"), "run"]
 GUNICORN = [str(COMMANDS / "gunicorn"), "wsgi:app"]
 RUN_TELLING = [sys.executable, "-m", "tests.integration.telling", "run"]
+GUNICORN_SLOW = [*GUNICORN, "--config", "tests/integration/slow_workers.py"]
 GUNICORN_TELLING = [str(COMMANDS / "gunicorn"), "tests.integration.telling:app()"]
 PATIENCE = 30  # seconds; a start takes about one
 
@@ -209,6 +210,15 @@ def test_a_stop_lets_a_running_request_finish(
     assert server.wait() == 0
     with closing(sqlite3.connect(tmp_path / "semantest.db")) as database:
         assert database.execute("SELECT prompt FROM task").fetchall() == [("Hero enters cave",)]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_reaches_workers_that_have_just_been_forked(start: Start, stop: signal.Signals) -> None:
+    server = start(GUNICORN_SLOW, SEMANTEST_LOG_LEVEL="debug")
+    server.wait_for("Forked")
+    server.signal(stop)
+    server.wait_for("Shutting down: Master")
+    assert server.said.count("Worker exiting") == server.said.count("Forked"), "none had to be killed"
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "[::]", "example.com"])
