@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask
+from flask import Flask, request
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
@@ -44,7 +44,7 @@ REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are
 LOG_FORMAT, LOG_TIME = "%(asctime)s [%(process)d] [%(levelname)s] %(name)s: %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-REHEARSED = ("extension_v2.health", "tasks.list_tasks", "comics.list_comics", "admin.home")
+REHEARSED = ("/health", "/tasks", "/comics", "/admin/")
 
 
 class Address(NamedTuple):
@@ -234,12 +234,12 @@ def rehearse(app: Flask) -> None:
     whoever asks for it.
     """
     configure_mappers()
-    for endpoint in REHEARSED:
+    for path in REHEARSED:
         try:
-            with app.test_request_context():
-                app.view_functions[endpoint]()
+            with app.test_request_context(path):
+                app.view_functions[str(request.endpoint)]()
         except Exception:
-            log.debug("The rehearsal of %s has failed.", endpoint, exc_info=True)
+            log.debug("The rehearsal of %s has failed.", path, exc_info=True)
     with app.app_context():
         db.engine.dispose()
 

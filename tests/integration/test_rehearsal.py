@@ -19,7 +19,7 @@ def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_a_rehearsal_calls_every_view(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "semantest_server.server")
     rehearse(app)
     assert caplog.messages == []
 
@@ -44,4 +44,4 @@ def test_a_rehearsal_without_a_database_is_only_noted(tmp_path: Path, caplog: py
     caplog.set_level(logging.DEBUG, "semantest_server.server")
     url = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
     rehearse(create_app({"SEMANTEST_INSTANCE": str(tmp_path), "SEMANTEST_DATABASE_URL": url}))
-    assert caplog.messages == [f"The rehearsal of {endpoint} has failed." for endpoint in REHEARSED]
+    assert caplog.messages == [f"The rehearsal of {path} has failed." for path in REHEARSED]
