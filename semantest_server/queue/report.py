@@ -1,17 +1,15 @@
 """Reports: what a worker says about a receipt, a task or a hand-out, and what that changes."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from semantest_server.clock import clock
 from semantest_server.errors import NotFound, NotYours
-from semantest_server.models import OVER, Attempt, Ending, EventType, MissingTab, Task, TaskStatus, Worker
+from semantest_server.models import OVER, Ending, EventType, MissingTab, Task, TaskStatus
 from semantest_server.policy import Policy
 from semantest_server.queue.journal import Journal, insert_missing
 from semantest_server.queue.lapses import record_lapsed
@@ -26,76 +24,9 @@ from semantest_server.queue.states import (
     with_shared_tasks,
 )
 from semantest_server.queue.statuses import Kind, Outcome, Report, ReportStatus, Verdict
+from semantest_server.queue.targets import COMICS_OF_POLLS, Given, Target, find_targets
 from semantest_server.queue.workers import Poller, find_worker, seen_reporting
-from semantest_server.statements import Statement, send
-
-OURS = re.compile(r"[0-9]+(\.[0-9]+)?")  # such a name is never a correlationId
-RECEIPT = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")  # longer ids belong to nothing
-TASK = re.compile(r"[0-9]{1,18}")
-HAND_OUT = re.compile(r"h-([0-9a-f]{1,40})-([0-9]{1,18})")
-
-
-class Given(NamedTuple):
-    """An attempt, its comic and its worker, as they were before the locks."""
-
-    task_id: int
-    number: int
-    poll: str
-    comic_id: int
-    worker_id: int
-    worker: str
-    named: bool
-    seen_at: datetime
-
-
-_given = (
-    select(
-        Attempt.task_id,
-        Attempt.number,
-        Attempt.poll,
-        Task.comic_id,
-        Worker.id,
-        Worker.name,
-        Worker.named,
-        Worker.seen_at,
-    )
-    .join(Task, Task.id == Attempt.task_id)
-    .join(Worker, Worker.id == Attempt.worker_id)
-)
-GIVEN_OF_TASKS = Statement(_given.where(Attempt.task_id.in_(bindparam("tasks", expanding=True))), Given)
-GIVEN_AS_HAND_OUT = Statement(
-    _given.where(Attempt.poll == bindparam("poll"), Task.comic_id == bindparam("comic")), Given
-)
-NEWEST = select(Task.id).where(Task.correlation_id == bindparam("name")).order_by(Task.id.desc()).limit(1)
-LATEST = Statement(_given.where(Attempt.task_id == bindparam("task")).order_by(Attempt.number.desc()).limit(1), Given)
-_comics = select(Task.comic_id).join(Attempt, Attempt.task_id == Task.id).distinct()
-COMICS_OF_POLLS = Statement(_comics.where(Attempt.poll.in_(bindparam("polls", expanding=True))), int)
-_reported = aliased(Attempt)
-COMICS_BESIDE_TASKS = Statement(  # of all that the same polls gave
-    _comics.join(_reported, _reported.poll == Attempt.poll).where(
-        _reported.task_id.in_(bindparam("tasks", expanding=True))
-    ),
-    int,
-)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What a report is about, and how it was named."""
-
-    given: Sequence[Given]
-    by_task: bool = False
-    hand_out: str | None = None
-
-    @property
-    def is_receipt(self) -> bool:
-        """Whether it was named by its receipt."""
-        return not self.by_task and self.hand_out is None
-
-    @property
-    def receipts(self) -> list[Receipt]:
-        """Those of the attempts, in the order of the tasks."""
-        return sorted((row.task_id, row.number) for row in self.given)
+from semantest_server.statements import send
 
 
 def report(session: Session, policy: Policy, reporter: Poller, reports: Sequence[Report]) -> list[Outcome]:
@@ -109,7 +40,7 @@ def report_all(session: Session, policy: Policy, reports: Sequence[tuple[Poller,
     Afterwards the leases of everything that the same polls gave, and that is still open, run the full time anew:
     a worker draws one panel after the other.
     """
-    targets, comics = _targets(session.connection(), [one.target for _, one in reports])
+    targets, comics = find_targets(session.connection(), [one.target for _, one in reports])
     are_foreign = [_is_foreign(reporter, target) for (reporter, _), target in zip(reports, targets, strict=True)]
     own = [None if is_foreign else target for target, is_foreign in zip(targets, are_foreign, strict=True)]
     journal, found = _open(session, policy, [target for target in own if target], comics)
@@ -143,7 +74,7 @@ def give_back_held(session: Session, policy: Policy, poller: Poller, one: Report
 
 def note_failure_of_other_tab(session: Session, policy: Policy, reporter: Poller, one: Report) -> bool:
     """Write a failure down as an event only, if another tab than this one took the panel; say whether so."""
-    (target,), comics = _targets(session.connection(), [one.target])
+    (target,), comics = find_targets(session.connection(), [one.target])
     if target is None or one.kind is not Kind.FAILURE or one.tab_id is None or _is_foreign(reporter, target):
         return False
     journal, found = _open(session, policy, [target], comics)
@@ -165,36 +96,8 @@ def note_failure_of_other_tab(session: Session, policy: Policy, reporter: Poller
     return True
 
 
-def _targets(connection: Connection, names: Sequence[str]) -> tuple[list[_Target | None], set[int]]:
-    """The attempts that each name stands for, or None where nothing of that name was ever handed out.
-
-    And the comics of all that came with what receipts name.
-    """
-    receipts = {name: (int(match[1]), int(match[2])) for name in names if (match := RECEIPT.fullmatch(name))}
-    tasks = sorted({task_id for task_id, _ in receipts.values()})
-    rows, beside = GIVEN_OF_TASKS.asked({"tasks": tasks}), COMICS_BESIDE_TASKS.asked({"tasks": tasks})
-    if tasks:
-        send(connection, rows, beside)
-    given = {(row.task_id, row.number): row for row in rows.rows}
-    found = {name: _Target([given[receipt]]) for name, receipt in receipts.items() if receipt in given}
-    targets = [found.get(name) if name in receipts else _target(connection, name) for name in names]
-    return targets, {*beside.rows}
-
-
-def _target(connection: Connection, name: str) -> _Target | None:
-    """The attempts that a name which is no receipt stands for."""
-    if match := HAND_OUT.fullmatch(name):
-        rows = GIVEN_AS_HAND_OUT.rows(connection, poll=match[1], comic=int(match[2]))
-        return _Target(rows, hand_out=name) if rows else None
-    if name.startswith("h-") or (OURS.fullmatch(name) and not TASK.fullmatch(name)):
-        return None
-    task = int(name) if TASK.fullmatch(name) else connection.execute(NEWEST, {"name": name}).scalar()
-    rows = LATEST.rows(connection, task=task) if task is not None else []
-    return _Target(rows, by_task=True) if rows else None
-
-
 def _open(
-    session: Session, policy: Policy, targets: Sequence[_Target], comics: set[int]
+    session: Session, policy: Policy, targets: Sequence[Target], comics: set[int]
 ) -> tuple[Journal, dict[Receipt, Held]]:
     """Lock the comics of all that came with what is reported on, and read it all as it is now."""
     given = [row for target in targets for row in target.given]
@@ -224,7 +127,7 @@ def _unknown(target: str) -> Outcome:
     return Outcome(error=NotFound(f"Nothing was handed out under the id {target[:100]!r}."))
 
 
-def _is_foreign(reporter: Poller, target: _Target | None) -> bool:
+def _is_foreign(reporter: Poller, target: Target | None) -> bool:
     """Whether the reporter is held to what is its own, and this is not."""
     return reporter.bound and target is not None and any(row.worker != reporter.name for row in target.given)
 
@@ -233,7 +136,7 @@ def _not_yours(target: str) -> Outcome:
     return Outcome(error=NotYours(f"{target[:100]!r} was handed out to another worker."))
 
 
-def _apply(journal: Journal, reporter: Poller, one: Report, target: _Target, held: list[Held]) -> Outcome:
+def _apply(journal: Journal, reporter: Poller, one: Report, target: Target, held: list[Held]) -> Outcome:
     if target.hand_out:
         if len(held) > 1:  # facts about one panel would be untrue of the others
             one = Report(one.target, one.status, message=one.message, tab_id=one.tab_id, details=one.said)

@@ -34,7 +34,7 @@ from semantest_server.imports.rows import Row, Unreadable
 from semantest_server.paths import check_path, make_relative, slug
 from semantest_server.prompts import compose
 from semantest_server.queue.drafts import DOMAIN, MOST_PANELS, checked_comic
-from semantest_server.queue.report import HAND_OUT, OURS, RECEIPT, TASK
+from semantest_server.queue.targets import HAND_OUT, OURS, RECEIPT, TASK
 
 from ..http.conftest import on_one_database
 from ..http.pages import fields, show
