@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser as PlainBrowser
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
 from .chromium import Browser, copy_extension, find_chromium
 from .gate import Gate
 from .server import Server
 from .stub_site import StubSite
 from .studio import open_studio
+from .waiting import DEADLINE_SECONDS
 
 RunServer = Callable[..., Server]
 LaunchBrowser = Callable[..., Browser]
@@ -22,6 +23,7 @@ OpenGate = Callable[[Server], Gate]
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
+        expect.set_options(timeout=DEADLINE_SECONDS * 1000)  # it would be 5 seconds, which a busy machine can take
         yield running
 
 

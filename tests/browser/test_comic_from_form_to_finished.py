@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 
 from .conftest import LaunchBrowser, RunServer
 from .stub_site import StubSite
-from .waiting import DEADLINE_SECONDS
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 PROMPTS = [
@@ -37,7 +36,7 @@ def test_a_comic_queued_in_the_form_is_drawn_by_the_reference_extension(
 
     # The page keeps itself up to date: nobody reloads it.
     completed = page.get_by_role("table").get_by_text("completed", exact=True)
-    expect(completed).to_have_count(len(PROMPTS), timeout=DEADLINE_SECONDS * 1000)
+    expect(completed).to_have_count(len(PROMPTS))
     expect(page.get_by_text("finished", exact=True)).to_be_visible()
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "comic-finished.png", full_page=True)
@@ -56,7 +55,7 @@ def test_panels_wait_for_a_tab_of_their_site(run_server: RunServer, launch: Laun
     browser = launch("reference", server.port)
 
     page = browser.open(f"{server.url}/admin/comics/{comic}")
-    expect(page.get_by_text("needs a tab")).to_be_visible(timeout=DEADLINE_SECONDS * 1000)
+    expect(page.get_by_text("needs a tab")).to_be_visible()
 
     browser.open_site()
     server.wait_until_finished(comic)

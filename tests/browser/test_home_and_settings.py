@@ -19,9 +19,7 @@ def context(plain_browser: Browser, request: pytest.FixtureRequest) -> Iterator[
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    return page
+    return context.new_page()
 
 
 def go(page: Page, studio: Server, path: str = "") -> None:
@@ -206,7 +204,7 @@ def test_the_first_visit_explains_and_sees_the_extension_come(
         expect(page.get_by_role("button", name="Queue your first comic")).to_be_visible()
         expect(page.get_by_text("Load unpacked")).to_be_visible()
         server.send("GET", "/tasks/pending", worker="studio laptop")
-        expect(page.get_by_text("1 extension polling already")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("1 extension polling already")).to_be_visible()
         expect(page.get_by_text("Load unpacked")).to_have_count(0)
         page.close()
     finally:

@@ -63,7 +63,7 @@ def test_a_part_is_renewed_when_something_changes_and_not_before(open_page: Any,
 
         until(is_up_to_date, "nothing is sent that has not changed")  # minutes pass, which the page tells
     studio.change_comic("2", parallel=7)
-    expect(page.get_by_text("7 at once")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("7 at once")).to_be_visible()
 
 
 def test_nothing_is_asked_while_the_page_is_hidden_and_at_once_when_it_is_seen_again(open_page: Any) -> None:
@@ -109,7 +109,7 @@ def test_focus_and_scroll_stay_when_a_part_is_replaced(open_page: Any, studio: S
         "/tasks/status",
         [{"taskId": task["receipt"], "status": "running", "progress": 77} for task in running(studio)],
     )
-    expect(page.get_by_text("77 %").first).to_be_attached(timeout=10_000)
+    expect(page.get_by_text("77 %").first).to_be_attached()
     assert page.evaluate("document.activeElement.id") == focused != ""
     assert abs(page.evaluate("window.scrollY") - scrolled) <= 2
 
@@ -119,7 +119,7 @@ def test_what_is_being_typed_is_never_replaced(open_page: Any, studio: Server) -
     page.get_by_text("Change title, priority or parallel").click()
     page.get_by_label("Title").fill("Half a ti")
     studio.change_comic("2", parallel=9)
-    expect(page.get_by_text("9 at once")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("9 at once")).to_be_visible()
     expect(page.get_by_label("Title")).to_have_value("Half a ti")
     expect(page.get_by_label("Title")).to_be_focused()
 
@@ -140,7 +140,7 @@ def test_progress_is_said_aloud_in_steps_of_ten_percent_once(open_page: Any, stu
         studio.send(
             "PATCH", f"/tasks/{task['receipt']}", {"status": "completed", "imageUrl": "https://example.com/1.png"}
         )
-    expect(page.locator("#announced")).to_contain_text(f"{TITLE}: 50 % drawn", timeout=10_000)
+    expect(page.locator("#announced")).to_contain_text(f"{TITLE}: 50 % drawn")
 
 
 def running(studio: Server) -> list[dict[str, Any]]:
