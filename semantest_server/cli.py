@@ -13,6 +13,7 @@ from flask.cli import FlaskGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from semantest_server import cli_accounts, cli_upkeep, create_app, server, snapshots, standing
+from semantest_server.addresses import StartError
 from semantest_server.cli_table import table
 from semantest_server.clock import clock
 from semantest_server.config import SettingError
@@ -25,7 +26,6 @@ from semantest_server.imports.rows import Options, Problem, Unreadable
 from semantest_server.models import Comic, Priority
 from semantest_server.queue.drafts import PARALLEL
 from semantest_server.queue.submit import submit_comic
-from semantest_server.server import StartError
 from semantest_server.snapshots import ComicSnapshot, WorkerSnapshot
 from semantest_server.upgrade import UpgradeError, prepare, reason
 

@@ -1,4 +1,4 @@
-"""Running under gunicorn: where it listens, what it does before the first request, how it stops.
+"""Running under gunicorn: what it does before the first request, how it forks workers, how it stops.
 
 `semantest-server run` is `run()`; `gunicorn wsgi:app` reads the same settings through `gunicorn.conf.py`.
 
@@ -6,19 +6,15 @@ The app is made once, before the workers are forked, and so is what the first re
 changes is in memory once. Migrations run in a process of their own, since nobody needs Alembic afterwards.
 """
 
-import errno
 import gc
 import logging
 import os
 import signal
-import socket
 import sys
-from collections.abc import Iterable
 from functools import partial
-from ipaddress import ip_address
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, request
 from gunicorn.app.base import BaseApplication
@@ -30,6 +26,15 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from semantest_server import create_app
 from semantest_server.accounts import people
+from semantest_server.addresses import (
+    BACKLOG,
+    Address,
+    StartError,
+    greeting,
+    host_of,
+    listen,
+    require_accounts,
+)
 from semantest_server.config import SettingError
 from semantest_server.database import db
 from semantest_server.guard import EVERY_ADDRESS
@@ -37,7 +42,6 @@ from semantest_server.upgrade import UpgradeError, prepare, where
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 2048
 GRACEFUL_SECONDS = 30  # what a running request has to finish once a stop is asked for
 KEEPALIVE_SECONDS = 75  # above the longest interval between two polls, so that they share a connection
 REQUEST_LINE_BYTES = 8190  # gunicorn's most; `holding` and `correlationIds` are long
@@ -45,38 +49,6 @@ LOG_FORMAT, LOG_TIME = "%(asctime)s [%(process)d] [%(levelname)s] %(name)s: %(me
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - touched each second, which blocks on a slow disk  # nosec B108
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 REHEARSED = ("/health", "/tasks", "/comics", "/admin/")
-
-
-class Address(NamedTuple):
-    """Where a socket listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """What to open in a browser."""
-        return f"http://{self}"
-
-    @property
-    def local_url(self) -> str:
-        """The same under the name that extensions have permission for."""
-        return f"http://localhost:{self.port}" if self.host == "127.0.0.1" else self.url
-
-
-OTHER = Address("127.0.0.1", 8080)  # the 2.x extension polls this port
-
-
-ACCOUNTS_HINT = (
-    "Make an account with `semantest-server account add NAME`, and set SEMANTEST_ACCOUNTS=1; or listen on 127.0.0.1."
-)
-
-
-class StartError(Exception):
-    """The server cannot listen where it should; the message says why and what to do."""
 
 
 def run(app: Flask) -> None:
@@ -89,7 +61,7 @@ def run(app: Flask) -> None:
 def gunicorn_settings(app: Flask) -> dict[str, Any]:
     """gunicorn's settings, from ours; `StartError` for an address that others reach."""
     binds = app.config["SEMANTEST_BIND"]
-    require_accounts(app, [_host(bind) for bind in binds])
+    require_accounts(app, [host_of(bind) for bind in binds])
     level = app.config["SEMANTEST_LOG_LEVEL"].lower()
     return {
         "bind": list(binds),
@@ -139,37 +111,6 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self.app
 
 
-def listen(bind: str) -> socket.socket:
-    """Open one listening socket: of two that start at once, one gets it and the other is told."""
-    host, port = _host(bind), int(bind.rpartition(":")[2])
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(
-                f"Another program listens on {bind}, perhaps a Semantest server that runs already."
-                f" Stop it, or choose another address, such as SEMANTEST_BIND={Address(host, port + 1)}."
-            ) from error
-        raise StartError(f"Cannot listen on {bind}: {error.strerror}.") from error
-    except OverflowError as error:
-        raise StartError(f"Cannot listen on {bind}: ports end at 65535.") from error
-
-
-def require_accounts(app: Flask, hosts: Iterable[str]) -> None:
-    """Raise `StartError` if others can reach the server and it would not ask who they are."""
-    others = [host for host in hosts if not _is_loopback(host)]
-    if not app.config["SEMANTEST_ACCOUNTS"]:
-        if others:
-            raise StartError(
-                f"Without accounts, whoever reaches {others[0] or 'it'} may do everything. {ACCOUNTS_HINT}"
-            )
-        if app.config["SEMANTEST_PROXIES"]:
-            raise StartError(f"Without accounts, whoever reaches the proxy may do everything. {ACCOUNTS_HINT}")
-    if not app.config["SEMANTEST_HOSTS"] and not EVERY_ADDRESS.isdisjoint(others):
-        raise StartError("Set SEMANTEST_HOSTS to the names by which others reach this server, such as comics.example.")
-
-
 def require_admin(app: Flask) -> None:
     """Raise `StartError` if accounts are on and nobody could sign in."""
     if not app.config["SEMANTEST_ACCOUNTS"]:
@@ -180,17 +121,6 @@ def require_admin(app: Flask) -> None:
         db.engine.dispose()  # the caller may fork, and connections do not survive that
     if not has_admin:
         raise StartError("Nobody could sign in: `semantest-server account add NAME` makes the first account.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _host(bind: str) -> str:
-    return bind.rpartition(":")[0].strip("[]")
 
 
 def _before_start(app: Flask, arbiter: Arbiter) -> None:
@@ -290,29 +220,3 @@ def _greet(app: Flask, arbiter: Arbiter) -> None:
     if addresses:
         database = where(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
         print(greeting(named, database, has_accounts=bool(app.config["SEMANTEST_ACCOUNTS"])), flush=True)
-
-
-def greeting(addresses: list[Address], database: str, *, has_accounts: bool = False) -> str:
-    """What a start prints: the pages, what extensions poll, the database, and how to stop."""
-    polled = f"{addresses[0].local_url}/tasks/pending"
-    other = f"  SEMANTEST_BIND={','.join(map(str, [*addresses, OTHER]))} make run"
-    hint = ["The 2.x extension polls another port. To listen there too:", other, ""]
-    if has_accounts:
-        hint = ["Who polls sends a token: `semantest-server token create NAME` makes one.", ""]
-    for address in addresses:
-        if address.port == OTHER.port:
-            polled = f"{polled}  and  {address.local_url}/pending-tasks"
-            hint = hint if has_accounts else []
-    lines = [
-        "",
-        "Semantest server is running.",
-        "",
-        f"  Pages            {addresses[0].url}/",
-        f"  Extensions poll  {polled}",
-        f"  Database         {database}",
-        "",
-        *hint,
-        "Ctrl-C stops it; running requests finish first.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from semantest_server.accounts import people, tokens
 from semantest_server.accounts.tables import Scope
+from semantest_server.addresses import StartError
 from semantest_server.cli import main
-from semantest_server.server import StartError, gunicorn_settings, require_admin
+from semantest_server.server import gunicorn_settings, require_admin
 
 PASSWORD = "a sentence to sign in with"
 

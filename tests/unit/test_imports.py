@@ -18,7 +18,7 @@ RINGS = [
     {"imports", "upkeep"},
     {"config", "database"},
     {"guard", "migrations", "standing", "upgrade"},
-    {"access"},
+    {"access", "addresses"},
     {"admin", "api"},
     {"__init__"},
     {"cli_ages", "cli_table", "server"},
