@@ -29,6 +29,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    TextClause,
     false,
     text,
 )
@@ -45,6 +46,7 @@ GIVEN_BACK_ATTEMPT = text("ended = 'given_back'")
 FAILED_ATTEMPT = text("ended = 'failed'")
 TROUBLE_EVENT = text("type NOT IN ('queued', 'handed_out', 'running', 'completed')")
 READY_TASK = text("status = 'queued' AND available_at IS NULL")
+OUT_TASK = text("leased_until IS NOT NULL")
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -154,6 +156,11 @@ class Base(DeclarativeBase):
     )
 
 
+def partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    """An index over the rows for which `where` is true, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 class Comic(Base):
     """What a creator queues: a title, a style, options and its panels.
 
@@ -195,30 +202,12 @@ class Comic(Base):
             "ready >= 0 AND waiting >= 0 AND out >= 0 AND completed >= 0 AND failed >= 0 AND cancelled >= 0",
             name="ck_comic_counters",
         ),
-        Index(
-            "ix_comic_single_pictures",
-            "domain",
-            unique=True,
-            sqlite_where=text("single_pictures"),
-            postgresql_where=text("single_pictures"),
+        partial_index("ix_comic_single_pictures", "domain", unique=True, where=text("single_pictures")),
+        partial_index(  # the comics that a claim chooses from, in the order in which it chooses
+            "ix_comic_open", "domain", "priority", "out", "served_at", "id", where=OPEN_COMIC
         ),
-        Index(  # the comics that a claim chooses from, in the order in which it chooses
-            "ix_comic_open",
-            "domain",
-            "priority",
-            "out",
-            "served_at",
-            "id",
-            sqlite_where=OPEN_COMIC,
-            postgresql_where=OPEN_COMIC,
-        ),
-        Index(
-            "ix_comic_unfinished",
-            "id",
-            sqlite_where=UNFINISHED_COMIC,
-            postgresql_where=UNFINISHED_COMIC,
-        ),
-        Index("ix_comic_paused", "id", sqlite_where=PAUSED_COMIC, postgresql_where=PAUSED_COMIC),
+        partial_index("ix_comic_unfinished", "id", where=UNFINISHED_COMIC),
+        partial_index("ix_comic_paused", "id", where=PAUSED_COMIC),
         {"sqlite_autoincrement": True},
     )
 
@@ -283,52 +272,18 @@ class Task(Base):
         ),
         CheckConstraint("available_at IS NULL OR status = 'queued'", name="ck_task_available"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="ck_task_progress"),
-        Index(
-            "ix_task_ready",
-            "comic_id",
-            "position",
-            sqlite_where=READY_TASK,
-            postgresql_where=READY_TASK,
-        ),
-        Index(
-            "ix_task_available",
-            "available_at",
-            sqlite_where=text("available_at IS NOT NULL"),
-            postgresql_where=text("available_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_task_leased_until",
-            "leased_until",
-            sqlite_where=text("leased_until IS NOT NULL"),
-            postgresql_where=text("leased_until IS NOT NULL"),
-        ),
-        Index(
-            "ix_task_out",
-            "comic_id",
-            "number",
-            sqlite_where=text("leased_until IS NOT NULL"),
-            postgresql_where=text("leased_until IS NOT NULL"),
-        ),
-        Index(
-            "ix_task_held",
-            "worker_id",
-            sqlite_where=text("leased_until IS NOT NULL"),
-            postgresql_where=text("leased_until IS NOT NULL"),
-        ),
-        Index(
+        partial_index("ix_task_ready", "comic_id", "position", where=READY_TASK),
+        partial_index("ix_task_available", "available_at", where=text("available_at IS NOT NULL")),
+        partial_index("ix_task_leased_until", "leased_until", where=OUT_TASK),
+        partial_index("ix_task_out", "comic_id", "number", where=OUT_TASK),
+        partial_index("ix_task_held", "worker_id", where=OUT_TASK),
+        partial_index(
             "ix_task_open_correlation",
             "correlation_id",
             unique=True,
-            sqlite_where=text("correlation_id IS NOT NULL AND status NOT IN ('completed', 'cancelled')"),
-            postgresql_where=text("correlation_id IS NOT NULL AND status NOT IN ('completed', 'cancelled')"),
+            where=text("correlation_id IS NOT NULL AND status NOT IN ('completed', 'cancelled')"),
         ),
-        Index(
-            "ix_task_correlation",
-            "correlation_id",
-            "id",
-            sqlite_where=text("correlation_id IS NOT NULL"),
-            postgresql_where=text("correlation_id IS NOT NULL"),
-        ),
+        partial_index("ix_task_correlation", "correlation_id", "id", where=text("correlation_id IS NOT NULL")),
         Index("ix_task_number", "comic_id", "number", unique=True),
         Index("ix_task_updated", "updated_at", "id"),
         Index("ix_task_status_updated", "status", "updated_at", "id"),
@@ -378,27 +333,15 @@ class Attempt(Base):
     worker: Mapped["Worker"] = relationship(lazy="raise")
 
     __table_args__ = (
-        Index(  # a task has at most one accepted result
-            "ix_attempt_result",
-            "task_id",
-            unique=True,
-            sqlite_where=text("ended = 'completed'"),
-            postgresql_where=text("ended = 'completed'"),
+        partial_index(  # a task has at most one accepted result
+            "ix_attempt_result", "task_id", unique=True, where=text("ended = 'completed'")
         ),
         Index("ix_attempt_poll", "poll"),
-        Index(  # few, so that a claim sees at once what its worker has given back
-            "ix_attempt_given_back",
-            "worker_id",
-            "ended_at",
-            sqlite_where=GIVEN_BACK_ATTEMPT,
-            postgresql_where=GIVEN_BACK_ATTEMPT,
+        partial_index(  # few, so that a claim sees at once what its worker has given back
+            "ix_attempt_given_back", "worker_id", "ended_at", where=GIVEN_BACK_ATTEMPT
         ),
-        Index(  # few too, so that the page of workers sees how many have failed lately
-            "ix_attempt_failed",
-            "worker_id",
-            "ended_at",
-            sqlite_where=FAILED_ATTEMPT,
-            postgresql_where=FAILED_ATTEMPT,
+        partial_index(  # few too, so that the page of workers sees how many have failed lately
+            "ix_attempt_failed", "worker_id", "ended_at", where=FAILED_ATTEMPT
         ),
         {"sqlite_with_rowid": False},
     )
@@ -501,12 +444,8 @@ class Event(Base):
 
     __table_args__ = (
         Index("ix_event_task", "task_id", "id"),
-        Index(  # few, so that what went wrong is found among all that went well
-            "ix_event_trouble",
-            "type",
-            "id",
-            sqlite_where=TROUBLE_EVENT,
-            postgresql_where=TROUBLE_EVENT,
+        partial_index(  # few, so that what went wrong is found among all that went well
+            "ix_event_trouble", "type", "id", where=TROUBLE_EVENT
         ),
         {"sqlite_autoincrement": True},
     )

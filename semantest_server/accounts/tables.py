@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from semantest_server.models import NAME_CHARACTERS, Base, Id, words
+from semantest_server.models import NAME_CHARACTERS, Base, Id, partial_index, words
 
 DIGEST_CHARACTERS = 64  # SHA-256, in hexadecimal digits
 
@@ -69,12 +69,6 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index(
-            "ix_token_name",
-            "name",
-            unique=True,
-            sqlite_where=text("revoked_at IS NULL"),
-            postgresql_where=text("revoked_at IS NULL"),
-        ),
+        partial_index("ix_token_name", "name", unique=True, where=text("revoked_at IS NULL")),
         {"sqlite_autoincrement": True},
     )
