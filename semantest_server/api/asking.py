@@ -76,8 +76,3 @@ def id_of(kind: str, text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) >= 2**63:
         raise NotFound(f"There is no {kind} {text[:100]!r}.")
     return int(text)
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a whole number that every database takes."""
-    return text.isascii() and text.isdigit() and len(text) <= 18

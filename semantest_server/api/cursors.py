@@ -3,7 +3,6 @@
 import base64
 from datetime import datetime
 
-from semantest_server.api.asking import is_number
 from semantest_server.errors import FieldError, Invalid
 from semantest_server.snapshots import TaskCursor
 
@@ -12,7 +11,7 @@ def whole_cursor(text: str | None) -> int | None:
     """The id that a cursor stands for. Raises `Invalid`."""
     if text is None:
         return None
-    if not is_number(text):
+    if not _is_number(text):
         raise _bad_cursor()
     return int(text)
 
@@ -31,11 +30,16 @@ def task_cursor(text: str | None) -> TaskCursor | None:
     try:
         moment, number = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
         at = datetime.fromisoformat(moment)
-        if at.tzinfo is None or not is_number(number):
+        if at.tzinfo is None or not _is_number(number):
             raise _bad_cursor()
         return at, int(number)
     except (ValueError, OverflowError):
         raise _bad_cursor() from None
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number that every database takes."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _bad_cursor() -> Invalid:

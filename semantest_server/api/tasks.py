@@ -10,7 +10,6 @@ from semantest_server import snapshots
 from semantest_server.api.asking import (
     claims_nothing,
     idempotency_key,
-    is_number,
     policy,
     poller,
     settings,
@@ -57,6 +56,7 @@ from semantest_server.queue.hand_outs import Poll
 from semantest_server.queue.states import Receipt
 from semantest_server.queue.statuses import Outcome, Report
 from semantest_server.queue.submit import submit_picture
+from semantest_server.queue.targets import RECEIPT
 
 MOST_POLLED = 50
 PANELS = 10
@@ -223,9 +223,8 @@ def _limit(text: str | None) -> int:
 
 def _receipts(text: str) -> frozenset[Receipt]:
     """The receipts in a list; what is none of ours is ignored."""
-    pairs = (part.strip().split(".") for part in text.split(","))
-    numbers = (pair for pair in pairs if len(pair) == 2 and all(is_number(part) for part in pair))
-    return frozenset((int(task_id), int(attempt)) for task_id, attempt in numbers)
+    matches = (RECEIPT.fullmatch(part.strip()) for part in text.split(","))
+    return frozenset((int(match[1]), int(match[2])) for match in matches if match)
 
 
 def _filter(page: dict[str, Any]) -> snapshots.TaskFilter:
