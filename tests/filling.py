@@ -55,7 +55,7 @@ class Panels:
     parallel: int = 10
     status: ComicStatus = ComicStatus.ACTIVE
     moment: datetime = datetime(2026, 11, 22, 17, tzinfo=UTC)
-    later: datetime = datetime(2026, 11, 23, 17, tzinfo=UTC)
+    later: datetime = datetime(2126, 11, 22, 17, tzinfo=UTC)  # after whoever runs this
 
     @property
     def total(self) -> int:
