@@ -4,12 +4,12 @@ from pathlib import Path
 
 from .databases import Backend
 from .figures import Figures
-from .generators import burst
+from .generators import NOTHING, burst
 from .lanes import OTHER_SITE, lane, poll
 from .messages import request
 from .names import MEMORY
 from .plan import Plan
-from .sections import NOTHING, draw
+from .sections import draw
 from .servers import bare
 
 ROUNDS = 2

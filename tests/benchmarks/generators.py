@@ -20,15 +20,15 @@ from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
-from .messages import Answer, Unexpected, answer_of, is_whole
+from .messages import Answer, Unexpected, answer_of, is_whole, request
 
 CLIENTS = 8
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 60.0
 RECEIVED_BYTES = 1 << 16
-PAUSE_SECONDS = 0.005  # between two new connections: of those that come at once, the process that is awake takes all
 WRK_SECONDS = 1  # what it counts in
 SCRIPT = Path(__file__).with_name("wrk.lua")
+NOTHING = request("GET", "/")
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,12 @@ class _Connection:
         """The request, for a person."""
         return self.request[:2_000].decode(errors="replace")
 
+    def settle(self) -> None:
+        """Have it taken by a process that has answered, and sleeps again: one that is awake takes all that come."""
+        self.send(iter([(0, NOTHING)]))
+        while not self.receive():
+            pass
+
     def send(self, todo: Iterator[tuple[int, bytes]]) -> bool:
         """Send the next request; say whether there was one."""
         following = next(todo, None)
@@ -187,7 +193,7 @@ def _connected(port: int, clients: int) -> Iterator[tuple[selectors.BaseSelector
         try:
             for _ in range(clients):
                 if connections:
-                    time.sleep(PAUSE_SECONDS)
+                    connections[-1].settle()
                 connections.append(_Connection(port))
                 selector.register(connections[-1].socket, selectors.EVENT_READ, connections[-1])
             yield selector, connections
@@ -215,7 +221,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def _lasting(requests: Sequence[bytes], seconds: float) -> Iterator[bytes]:
     end = time.perf_counter() + seconds
-    for request in cycle(requests):
+    for one in cycle(requests):
         if time.perf_counter() > end:
             return
-        yield request
+        yield one

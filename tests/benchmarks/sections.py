@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .figures import Figures
-from .generators import Burst, Generator, Pace, ask, burst, generator
+from .generators import NOTHING, Burst, Generator, Pace, ask, burst, generator
 from .lanes import OTHER_SITE, Lane, poll
 from .messages import Unexpected, request
 from .names import (
@@ -24,7 +24,6 @@ from .names import (
 from .plan import Plan
 from .servers import Server
 
-NOTHING = request("GET", "/")
 EMPTY_LIST = b"[]"
 BARE_REQUESTS = 500
 WARM_UP_PASSES = 6  # each process is to know most of those who ask
