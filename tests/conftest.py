@@ -131,8 +131,8 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path, settings: dict[str, Any]) -> Iterator[Flask]:
-    """The app on an empty database, with an instance folder of its own."""
+def app(database_url: str, tmp_path: Path, settings: dict[str, Any], clock: FrozenClock) -> Iterator[Flask]:
+    """The app on an empty database, with an instance folder of its own, at a time that stands still."""
     folder = {"SEMANTEST_INSTANCE": str(tmp_path), "SEMANTEST_DATABASE_URL": database_url}
     app = create_app({**folder, **settings})
     app.testing = True

@@ -31,13 +31,14 @@ def app(guard: str) -> Flask:
 
 
 def hand_out_what_is_leased() -> None:
-    """Let every fifth claim take a panel that another worker draws, as if it were queued."""
-    take, numbers = claim._Claims._take, count(1)
+    """Let the first claim that could, and every fifth after it, take a panel that another worker draws."""
+    take, numbers = claim._Claims._take, count()
 
     def take_again(self: claim._Claims, asker: Asker, comic: ComicState, room: int) -> Sequence[Leased]:
         drawn_by_others = Task.worker_id != asker.worker.id
         taken = select(Task.id).where(Task.comic_id == comic.id, Task.status.in_(OUT), drawn_by_others)
-        for task in self.journal.session.scalars(taken.limit(next(numbers) % EVERY == 0)).all():
+        task = self.journal.session.scalar(taken.limit(1))
+        if task is not None and next(numbers) % EVERY == 0:
             loose = {"status": TaskStatus.QUEUED, "leased_until": None, "worker_id": None}
             self.journal.connection.execute(update(Task).where(Task.id == task).values(**loose))
             self.journal.moved(comic.id, "out", "ready")

@@ -23,7 +23,7 @@ from semantest_server.database import db
 from semantest_server.models import Base
 from semantest_server.queue.lookout import Lookout
 
-from ..conftest import START
+from ..conftest import START, FrozenClock
 
 EXTENSION = "abcdefghijklmnopabcdefghijklmnop"
 EXTENSION_ORIGIN = f"chrome-extension://{EXTENSION}"
@@ -74,8 +74,10 @@ def database_url(backend: str, database_url: str, kept_folder: Path, request: py
 
 
 @pytest.fixture
-def app(database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], settings: dict[str, Any]) -> Iterator[Flask]:
-    """An app on an empty database, which may have served other tests before."""
+def app(
+    database_url: str, kept_folder: Path, kept_apps: dict[str, Flask], settings: dict[str, Any], clock: FrozenClock
+) -> Iterator[Flask]:
+    """An app on an empty database, which may have served other tests before, at a time that stands still."""
     name = f"{database_url} {settings}"
     if name not in kept_apps:
         folder = {"SEMANTEST_INSTANCE": str(kept_folder), "SEMANTEST_DATABASE_URL": database_url}
