@@ -143,8 +143,9 @@ def test_the_grid_shows_pictures_and_the_same_actions(open_page: OpenPage, comic
     page.get_by_role("link", name="Grid").click()
     picture = page.get_by_role("img", name="Picture of panel 1")
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth") == 1
+    assert picture.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 1
     page.get_by_role("link", name="All 6").click()
+    page.wait_for_url(lambda address: "status=" not in address)
     assert "view=grid" in page.url
     page.get_by_role("button", name="Retry panel 2").click()
     expect(page.get_by_text("Panel 2 is queued again.")).to_be_visible()
