@@ -25,6 +25,7 @@ from .plan import Plan
 from .servers import Server
 
 EMPTY_LIST = b"[]"
+LOAD_CLIENTS = 4  # which ask at once; eight that do often have one gunicorn process take all of them, at half the rate
 BARE_REQUESTS = 500
 WARM_UP_PASSES = 6  # each process is to know most of those who ask
 WARM_UP_REQUESTS = 100
@@ -80,7 +81,7 @@ class Bench:
             load.check()
 
     def _pace_of(self, port: int, requests: Sequence[bytes]) -> Pace:
-        return self.generator.load(port, requests, self.plan.load_seconds)
+        return self.generator.load(port, requests, self.plan.load_seconds, LOAD_CLIENTS)
 
 
 def reads(bench: Bench) -> None:
