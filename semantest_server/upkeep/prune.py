@@ -14,7 +14,7 @@ from semantest_server.policy import Policy
 from semantest_server.queue.lapses import open_journal
 
 BATCH_TASKS = 1_000
-OVER = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+FINISHED = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
@@ -71,7 +71,7 @@ def _prune_pictures(session: Session, policy: Policy, before: datetime) -> Prune
     standing = session.scalars(select(Comic.id).where(Comic.single_pictures.is_(True))).all()
     journal = open_journal(session, policy, standing)
     old = select(Task.id, Task.comic_id, Task.status).where(
-        Task.comic_id.in_(standing), Task.status.in_(OVER), Task.updated_at < before
+        Task.comic_id.in_(standing), Task.status.in_(FINISHED), Task.updated_at < before
     )
     rows = session.execute(old.limit(BATCH_TASKS)).all()
     ids = [row.id for row in rows]
